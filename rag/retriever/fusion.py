@@ -1,0 +1,53 @@
+"""Several rankings of the same chunks made into one."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from store.index.ranking import Ranking, rank
+
+DECIMALS = 7
+
+
+def reciprocal_rank(rankings: Sequence[Ranking], k: int = 60) -> Ranking:
+    """Fuse by ranks alone: RRF(d) = sum over r of 1 / (k + r(d)), ranks counted from 1.
+
+    Cormack, Clarke and Büttcher 2009, "Reciprocal rank fusion outperforms Condorcet and individual rank
+    learning methods", whose k of 60 is the default. A ranking without d adds nothing.
+    """
+    fused: dict[int, float] = defaultdict(float)
+    for ranking in rankings:
+        for r, chunk_id in enumerate(ranking.ids.tolist(), start=1):
+            fused[chunk_id] += 1 / (k + r)
+    return _ranked(fused)
+
+
+def min_max_weighted(rankings: Sequence[Ranking], weights: Sequence[float]) -> Ranking:
+    """Fuse by scores: f(d) = sum over i of w_i (s_i(d) - min s_i) / (max s_i - min s_i).
+
+    Bruch, Gai and Ingber 2023, "An analysis of fusion functions for hybrid retrieval" (arXiv 2210.11934),
+    equation 4. A ranking without d adds nothing; one whose scores are all equal counts them as 1.
+
+    Raises:
+        ValueError: there is not one weight per ranking, or a weight is negative.
+    """
+    if len(weights) != len(rankings) or min(weights, default=0.0) < 0:
+        raise ValueError(
+            f"{len(rankings)} rankings have weights {list(weights)}; give each one, not negative"
+        )
+    fused: dict[int, float] = defaultdict(float)
+    for ranking, w in zip(rankings, weights, strict=True):
+        if not len(ranking):
+            continue
+        s = ranking.scores.astype(np.float64)
+        spread = s.max() - s.min()
+        normal = (s - s.min()) / spread if spread > 0 else np.ones_like(s)
+        for chunk_id, value in zip(ranking.ids.tolist(), normal.tolist(), strict=True):
+            fused[chunk_id] += w * value
+    return _ranked(fused)
+
+
+def _ranked(fused: Mapping[int, float]) -> Ranking:
+    ids = np.array(list(fused), dtype=np.int64)
+    return rank(ids, np.array(list(fused.values()), dtype=np.float64), len(ids), DECIMALS)

@@ -1,0 +1,77 @@
+"""When to say "I don't know": the model's signals turned into a probability on articles it never saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.errors import TrainingError
+from rag.evaluation.metrics import token_f1
+from rag.generator.generate import Calibration, Generated, LocalGenerator
+from rag.training.data import Example
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What the generator said of one held-out example, and how good its answer was."""
+
+    null_log_odds: float
+    relevance_logit: float
+    answerable: bool
+    f1: float
+
+
+def observe(generator: LocalGenerator, examples: Sequence[Example], batch_size: int = 8) -> list[Signals]:
+    """Answer held-out examples."""
+    ordered = sorted(examples, key=lambda e: sum(len(p.text) for p in e.passages))
+    signals = []
+    for begin in range(0, len(ordered), batch_size):
+        batch = ordered[begin : begin + batch_size]
+        answers = generator.generate_many([(e.question, e.passages) for e in batch])
+        signals += [_signals(e, g) for e, g in zip(batch, answers, strict=True)]
+    return signals
+
+
+def _signals(example: Example, generated: Generated) -> Signals:
+    relevance = min(max(*generated.relevance, 1e-9), 1 - 1e-9)
+    return Signals(
+        null_log_odds=generated.null_log_odds,
+        relevance_logit=float(np.log(relevance / (1 - relevance))),
+        answerable=example.answerable,
+        f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
+    )
+
+
+def calibrate(signals: Sequence[Signals]) -> Calibration:
+    """Fit the probability by logistic regression; the threshold is where F1 over all examples is best.
+
+    Raises:
+        TrainingError: the held-out examples are all answerable, or none is.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    labels = [s.answerable for s in signals]
+    if len(set(labels)) < 2:
+        raise TrainingError(
+            f"of {len(labels)} held-out examples, {sum(labels)} are answerable: "
+            "a probability needs both kinds"
+        )
+    x: NDArray[np.float64] = np.array([[s.null_log_odds, s.relevance_logit] for s in signals])
+    fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels)
+    null_weight, relevance_weight = (float(w) for w in fitted.coef_[0])
+    without = Calibration(null_weight, relevance_weight, float(fitted.intercept_[0]))
+    probabilities = [without.probability(s.null_log_odds, s.relevance_logit) for s in signals]
+    return Calibration(null_weight, relevance_weight, without.bias, _best_threshold(signals, probabilities))
+
+
+def _best_threshold(signals: Sequence[Signals], probabilities: Sequence[float]) -> float:
+    order = sorted(range(len(signals)), key=lambda i: -probabilities[i])
+    score = best = float(sum(not s.answerable for s in signals))
+    threshold = 1.0
+    for rank, i in enumerate(order):
+        score += signals[i].f1 if signals[i].answerable else -1.0
+        if score > best:
+            below = probabilities[order[rank + 1]] if rank + 1 < len(order) else 0.0
+            best, threshold = score, (probabilities[i] + below) / 2
+    return threshold

@@ -1,0 +1,247 @@
+"""The log of what was asked and answered, with everything that made each answer."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Row, Select, insert, or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from store.access import ensure_user
+from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
+from store.responses import (
+    NewResponse,
+    Response,
+    ResponseCitation,
+    ResponseFilter,
+    ResponseHit,
+    ResponsePage,
+    ResponseSummary,
+)
+from store.tables import (
+    CorpusRow,
+    ResponseCitationRow,
+    ResponseHitRow,
+    ResponseRow,
+    SessionRow,
+    UserRow,
+)
+
+
+def open_session(session: Session, user: str, corpus_id: int | None) -> UUID:
+    """Begin a conversation of a user, who is made if unknown; returns its id."""
+    session_id = uuid4()
+    user_id = ensure_user(session, user)
+    session.execute(insert(SessionRow).values(id=session_id, user_id=user_id, corpus_id=corpus_id))
+    return session_id
+
+
+def resume_session(session: Session, session_id: UUID, user: str) -> UUID:
+    """Go on with a conversation of this user; returns its id.
+
+    Raises:
+        UnknownSessionError: There is none, or it is someone else's.
+    """
+    owner = (
+        select(UserRow.name)
+        .join(SessionRow, SessionRow.user_id == UserRow.id)
+        .where(SessionRow.id == session_id)
+    )
+    if session.scalars(owner).one_or_none() != user:
+        raise UnknownSessionError(session_id, user)
+    return session_id
+
+
+def record_response(session: Session, response: NewResponse) -> UUID:
+    """Write a response with its hits and citations; returns its id."""
+    session.execute(
+        insert(ResponseRow).values(
+            id=response.id,
+            session_id=response.session_id,
+            user_id=ensure_user(session, response.user),
+            corpus_id=response.corpus_id,
+            question=response.question,
+            answer=response.answer,
+            abstained=response.abstained,
+            abstain_reason=response.abstain_reason,
+            answerable_probability=response.answerable_probability,
+            model=response.model,
+            index_position=response.index_position,
+            body=dict(response.body),
+            parameters=dict(response.parameters),
+            timings_ms=dict(response.timings_ms),
+        )
+    )
+    _insert_hits(session, response)
+    _insert_citations(session, response)
+    return response.id
+
+
+def get_response(session: Session, response_id: UUID) -> Response:
+    """A logged response, whole.
+
+    Raises:
+        UnknownResponseError: There is none.
+    """
+    whole = _responses().add_columns(
+        ResponseRow.index_position, ResponseRow.body, ResponseRow.parameters, ResponseRow.timings_ms
+    )
+    row = session.execute(whole.where(ResponseRow.id == response_id)).one_or_none()
+    if row is None:
+        raise UnknownResponseError(response_id)
+    return Response(
+        summary=_summary(row),
+        index_position=row.index_position,
+        body=row.body,
+        parameters=row.parameters,
+        timings_ms=row.timings_ms,
+        hits=_hits(session, response_id),
+        citations=_citations(session, response_id),
+    )
+
+
+def list_responses(
+    session: Session, filter: ResponseFilter, *, after: str | None, limit: int
+) -> ResponsePage:
+    """A page of at most `limit` logged responses, newest first; `after` is the cursor of the page before.
+
+    Raises:
+        InvalidCursorError: `after` is no such cursor.
+    """
+    statement = _responses().where(*_conditions(filter))
+    if after is not None:
+        created_at, response_id = _parse_cursor(after)
+        statement = statement.where(
+            tuple_(ResponseRow.created_at, ResponseRow.id) < (created_at, response_id)
+        )
+    ordered = statement.order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
+    rows = session.execute(ordered.limit(limit + 1)).all()
+    found = tuple(_summary(row) for row in rows[:limit])
+    return ResponsePage(found, _cursor(found[-1]) if len(rows) > limit else None)
+
+
+def _conditions(filter: ResponseFilter) -> list[ColumnElement[bool]]:
+    exact = {
+        UserRow.name: filter.user,
+        CorpusRow.name: filter.corpus,
+        ResponseRow.session_id: filter.session_id,
+        ResponseRow.model: filter.model,
+        ResponseRow.abstained: filter.abstained,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in exact.items() if value is not None
+    ]
+    if filter.since is not None:
+        conditions.append(ResponseRow.created_at >= filter.since)
+    if filter.until is not None:
+        conditions.append(ResponseRow.created_at < filter.until)
+    if filter.text is not None:
+        columns = (ResponseRow.question, ResponseRow.answer)
+        conditions.append(or_(*(column.icontains(filter.text, autoescape=True) for column in columns)))
+    return conditions
+
+
+def _cursor(last: ResponseSummary) -> str:
+    return f"{last.created_at.isoformat()}_{last.id}"
+
+
+def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
+    created_at, _, response_id = cursor.partition("_")
+    try:
+        return datetime.fromisoformat(created_at), UUID(response_id)
+    except ValueError:
+        raise InvalidCursorError(cursor) from None
+
+
+def _insert_hits(session: Session, response: NewResponse) -> None:
+    rows = [
+        {
+            "response_id": response.id,
+            "rank": rank,
+            "chunk_id": hit.chunk_id,
+            "keyword": hit.keyword,
+            "vector": hit.vector,
+            "fused": hit.fused,
+            "rerank": hit.rerank,
+        }
+        for rank, hit in enumerate(response.hits, start=1)
+    ]
+    if rows:
+        session.execute(insert(ResponseHitRow), rows)
+
+
+def _insert_citations(session: Session, response: NewResponse) -> None:
+    rows = [
+        {
+            "response_id": response.id,
+            "ordinal": ordinal,
+            "document_id": citation.document_id,
+            "document_version": citation.document_version,
+            "chunk_id": citation.chunk_id,
+            "start_offset": citation.start,
+            "end_offset": citation.end,
+            "quote": citation.quote,
+            "answer_start": citation.answer_start,
+            "answer_end": citation.answer_end,
+        }
+        for ordinal, citation in enumerate(response.citations, start=1)
+    ]
+    if rows:
+        session.execute(insert(ResponseCitationRow), rows)
+
+
+def _hits(session: Session, response_id: UUID) -> tuple[ResponseHit, ...]:
+    rows = session.execute(
+        select(
+            ResponseHitRow.chunk_id,
+            ResponseHitRow.keyword,
+            ResponseHitRow.vector,
+            ResponseHitRow.fused,
+            ResponseHitRow.rerank,
+        )
+        .where(ResponseHitRow.response_id == response_id)
+        .order_by(ResponseHitRow.rank)
+    )
+    return tuple(ResponseHit(*row) for row in rows)
+
+
+def _citations(session: Session, response_id: UUID) -> tuple[ResponseCitation, ...]:
+    rows = session.execute(
+        select(
+            ResponseCitationRow.document_id,
+            ResponseCitationRow.document_version,
+            ResponseCitationRow.chunk_id,
+            ResponseCitationRow.start_offset,
+            ResponseCitationRow.end_offset,
+            ResponseCitationRow.quote,
+            ResponseCitationRow.answer_start,
+            ResponseCitationRow.answer_end,
+        )
+        .where(ResponseCitationRow.response_id == response_id)
+        .order_by(ResponseCitationRow.ordinal)
+    )
+    return tuple(ResponseCitation(*row) for row in rows)
+
+
+def _responses() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            ResponseRow.id,
+            ResponseRow.session_id,
+            UserRow.name.label("user"),
+            CorpusRow.name.label("corpus"),
+            ResponseRow.question,
+            ResponseRow.answer,
+            ResponseRow.abstained,
+            ResponseRow.abstain_reason,
+            ResponseRow.answerable_probability,
+            ResponseRow.model,
+            ResponseRow.created_at,
+        )
+        .join(UserRow, UserRow.id == ResponseRow.user_id)
+        .outerjoin(CorpusRow, CorpusRow.id == ResponseRow.corpus_id)
+    )
+
+
+def _summary(row: Row[*tuple[Any, ...]]) -> ResponseSummary:
+    return ResponseSummary(*row[:11])

@@ -1,0 +1,120 @@
+"""The repository of corpora."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, select, update
+from sqlalchemy import delete as sql_delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from store.errors import CorpusExistsError, EncoderMismatchError, UnknownCorpusError
+from store.index_log import lock_corpus
+from store.tables import ChunkRow, CorpusRow, DocumentRow, DocumentVersionRow, IndexLogRow
+from store.types import Corpus, CorpusSummary, DocumentStatus
+
+
+def create(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> Corpus:
+    """Make a corpus for the embeddings, of length `dimension`, of one encoder.
+
+    Raises:
+        CorpusExistsError: There is one of this name.
+    """
+    if not _insert(session, name, encoder, encoder_revision, dimension):
+        raise CorpusExistsError(name)
+    return get(session, name)
+
+
+def get(session: Session, name: str) -> Corpus:
+    """The corpus of this name.
+
+    Raises:
+        UnknownCorpusError: There is none; the error lists those that there are.
+    """
+    row = session.execute(_corpora().where(CorpusRow.name == name)).one_or_none()
+    if row is None:
+        raise UnknownCorpusError(name, list(session.scalars(select(CorpusRow.name).order_by(CorpusRow.name))))
+    return _corpus(row)
+
+
+def get_or_create(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> Corpus:
+    """The corpus of this name, made now if there is none; two callers at once get the same.
+
+    Raises:
+        EncoderMismatchError: It holds the embeddings of another encoder, or of another revision.
+    """
+    _insert(session, name, encoder, encoder_revision, dimension)
+    corpus = get(session, name)
+    expected = (corpus.encoder, corpus.encoder_revision, corpus.dimension)
+    if expected != (encoder, encoder_revision, dimension):
+        raise EncoderMismatchError(
+            name,
+            f"{corpus.encoder} (revision {corpus.encoder_revision}, {corpus.dimension} dimensions)",
+            f"{encoder} (revision {encoder_revision}, {dimension} dimensions)",
+        )
+    return corpus
+
+
+def list_all(session: Session) -> list[CorpusSummary]:
+    """All corpora by name, with how much is in each."""
+    documents = _count(DocumentRow.corpus_id, DocumentRow.status != DocumentStatus.REMOVED)
+    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable)
+    rows = session.execute(
+        _corpora().add_columns(documents.label("documents"), chunks.label("chunks")).order_by(CorpusRow.name)
+    )
+    return [CorpusSummary(_corpus(row), row.documents, row.chunks) for row in rows]
+
+
+def delete(session: Session, name: str) -> None:
+    """Delete a corpus with all versions of its documents, for good.
+
+    The log of responses stays; its citations keep their quotes, but no document stands behind them any more.
+
+    Raises:
+        UnknownCorpusError: There is none of this name.
+    """
+    corpus_id = get(session, name).id
+    lock_corpus(session, corpus_id)
+    documents = select(DocumentRow.id).where(DocumentRow.corpus_id == corpus_id).scalar_subquery()
+    for statement in (
+        sql_delete(IndexLogRow).where(IndexLogRow.corpus_id == corpus_id),
+        sql_delete(ChunkRow).where(ChunkRow.corpus_id == corpus_id),
+        sql_delete(DocumentVersionRow).where(DocumentVersionRow.document_id.in_(documents)),
+        update(DocumentRow)
+        .where(DocumentRow.corpus_id == corpus_id)
+        .values(status=DocumentStatus.REMOVED, duplicate_of=None),
+        sql_delete(DocumentRow).where(DocumentRow.corpus_id == corpus_id),
+        sql_delete(CorpusRow).where(CorpusRow.id == corpus_id),
+    ):
+        session.execute(statement, execution_options={"synchronize_session": False})
+
+
+def _insert(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> bool:
+    """Insert unless the name is taken; returns whether it was free."""
+    inserted = session.execute(
+        insert(CorpusRow)
+        .values(name=name, encoder=encoder, encoder_revision=encoder_revision, dimension=dimension)
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(CorpusRow.id)
+    )
+    return inserted.one_or_none() is not None
+
+
+def _corpora() -> Select[*tuple[Any, ...]]:
+    return select(
+        CorpusRow.id,
+        CorpusRow.name,
+        CorpusRow.encoder,
+        CorpusRow.encoder_revision,
+        CorpusRow.dimension,
+        CorpusRow.created_at,
+    )
+
+
+def _corpus(row: Row[*tuple[Any, ...]]) -> Corpus:
+    return Corpus(row.id, row.name, row.encoder, row.encoder_revision, row.dimension, row.created_at)
+
+
+def _count(
+    corpus_id: InstrumentedAttribute[int], counted: ColumnElement[bool] | InstrumentedAttribute[bool]
+) -> ScalarSelect[int]:
+    return select(func.count()).where(corpus_id == CorpusRow.id, counted).scalar_subquery()

@@ -1,0 +1,307 @@
+"""Changing documents: what a batch of an ingestion writes, in few round trips.
+
+At most one document of a corpus is current for a text; the others with that text are its duplicates and
+have no searchable chunks. When the current one changes or goes, the oldest duplicate takes its place, with
+the same chunks.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from store.document_reads import by_ids, by_sha256, get
+from store.errors import UnknownDocumentError
+from store.index_log import append_added, encode_embedding, lock_corpus, withdraw
+from store.tables import Base, ChunkRow, DocumentRow, DocumentVersionRow, among
+from store.types import (
+    Document,
+    DocumentStatus,
+    DocumentWithChunks,
+    NewChunk,
+    NewDocument,
+)
+
+
+@dataclass(frozen=True)
+class _Placement:
+    """Where an item of a batch goes: its row, its version, whose duplicate it is (None: it is current)."""
+
+    id: UUID
+    version: int
+    item: DocumentWithChunks
+    duplicate_of: UUID | None
+
+
+def put(session: Session, corpus_id: int, document: NewDocument, chunks: Sequence[NewChunk]) -> Document:
+    """Insert a document, or replace the one with the same source: see `put_many`."""
+    return put_many(session, corpus_id, [DocumentWithChunks(document, chunks)])[0]
+
+
+def put_duplicate(session: Session, corpus_id: int, document: NewDocument, duplicate_of: UUID) -> Document:
+    """Store a document whose text `duplicate_of` has: see `put_many`."""
+    return put_many(session, corpus_id, [DocumentWithChunks(document, duplicate_of=duplicate_of)])[0]
+
+
+def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunks]) -> list[Document]:
+    """Insert documents, or replace those with the same sources by a new version; returns them in their order.
+
+    Old chunks leave the indexes and new ones enter; old versions stay readable. A document whose text
+    another current document of the corpus has, or an earlier one of `items`, is stored as its duplicate,
+    whatever chunks it brings. An item with `duplicate_of` whose original is no longer current takes over
+    the original's chunks.
+
+    Raises:
+        ValueError: Two items have the same source.
+        UnknownDocumentError: An item is a duplicate of a document that never had its text.
+    """
+    lock_corpus(session, corpus_id)
+    placements = _place(session, corpus_id, items)
+    leaving = [placement.id for placement in placements if placement.version > 1]
+    _take_down(session, corpus_id, leaving)
+    _write_documents(session, corpus_id, placements)
+    _write_versions(session, placements)
+    _write_chunks(session, corpus_id, placements)
+    append_added(
+        session, corpus_id, [placement.id for placement in placements if placement.duplicate_of is None]
+    )
+    _promote_duplicates(session, corpus_id, leaving)
+    written = by_ids(session, [placement.id for placement in placements])
+    return [written[placement.id] for placement in placements]
+
+
+def update_metadata(
+    session: Session, document_id: UUID, title: str, media_type: str, metadata: Mapping[str, Any]
+) -> Document:
+    """Change what is known about a document whose text stays the same: no new version.
+
+    Raises:
+        UnknownDocumentError: There is no such document.
+    """
+    document = get(session, document_id)
+    lock_corpus(session, document.corpus_id)
+    session.execute(
+        update(DocumentRow)
+        .where(DocumentRow.id == document_id)
+        .values(title=title, media_type=media_type, document_metadata=dict(metadata), updated_at=func.now())
+    )
+    session.execute(
+        update(DocumentVersionRow)
+        .where(
+            DocumentVersionRow.document_id == DocumentRow.id,
+            DocumentVersionRow.version == DocumentRow.current_version,
+            DocumentRow.id == document_id,
+        )
+        .values(title=title)
+        .execution_options(synchronize_session=False)
+    )
+    return get(session, document_id)
+
+
+def remove(session: Session, corpus_id: int, ids: Sequence[UUID]) -> int:
+    """Take documents out of the corpus's indexes; returns how many were there.
+
+    Their versions stay readable. Ids that are unknown, removed already or of another corpus count nothing.
+    """
+    lock_corpus(session, corpus_id)
+    leaving = list(
+        session.scalars(
+            select(DocumentRow.id).where(
+                DocumentRow.corpus_id == corpus_id,
+                among(DocumentRow.id, ids),
+                DocumentRow.status != DocumentStatus.REMOVED,
+            )
+        )
+    )
+    _take_down(session, corpus_id, leaving)
+    _promote_duplicates(session, corpus_id, leaving)
+    return len(leaving)
+
+
+def _place(session: Session, corpus_id: int, items: Sequence[DocumentWithChunks]) -> list[_Placement]:
+    """Decide before anything is written which item becomes current and which a duplicate."""
+    sources = [item.document.source for item in items]
+    doubled = [source for source, times in Counter(sources).items() if times > 1]
+    if doubled:
+        raise ValueError(f"The batch holds {doubled[0]!r} more than once; put its last state only.")
+    rows = session.execute(
+        select(DocumentRow.source, DocumentRow.id, DocumentRow.current_version).where(
+            DocumentRow.corpus_id == corpus_id, among(DocumentRow.source, sources)
+        )
+    )
+    existing = {source: (document_id, version) for source, document_id, version in rows}
+    originals = by_sha256(session, corpus_id, [item.document.sha256 for item in items])
+    replaced = {document_id for document_id, _ in existing.values()}
+    originals = {sha256: original for sha256, original in originals.items() if original not in replaced}
+    placements = []
+    for item in items:
+        document_id, version = existing.get(item.document.source) or (uuid4(), 0)
+        original = originals.setdefault(item.document.sha256, document_id)
+        placements.append(
+            _Placement(document_id, version + 1, item, None if original == document_id else original)
+        )
+    return placements
+
+
+def _take_down(session: Session, corpus_id: int, ids: Sequence[UUID]) -> None:
+    withdraw(session, corpus_id, ids)
+    session.execute(
+        update(DocumentRow)
+        .where(among(DocumentRow.id, ids))
+        .values(status=DocumentStatus.REMOVED, duplicate_of=None, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _write_documents(session: Session, corpus_id: int, placements: Sequence[_Placement]) -> None:
+    rows = [
+        {
+            "id": placement.id,
+            "corpus_id": corpus_id,
+            "source": placement.item.document.source,
+            "title": placement.item.document.title,
+            "current_version": placement.version,
+            "sha256": placement.item.document.sha256,
+            "media_type": placement.item.document.media_type,
+            "metadata": dict(placement.item.document.metadata),
+            "origin": placement.item.document.origin,
+            "status": DocumentStatus.CURRENT if placement.duplicate_of is None else DocumentStatus.DUPLICATE,
+            "duplicate_of": placement.duplicate_of,
+        }
+        for placement in placements
+    ]
+    if not rows:
+        return
+    statement = upsert(Base.metadata.tables[DocumentRow.__tablename__])
+    changed = {
+        name: statement.excluded[name] for name in rows[0] if name not in ("id", "corpus_id", "source")
+    }
+    session.connection().execute(
+        statement.on_conflict_do_update(
+            index_elements=["corpus_id", "source"], set_={**changed, "updated_at": func.now()}
+        ),
+        rows,
+    )
+
+
+def _write_versions(session: Session, placements: Sequence[_Placement]) -> None:
+    columns = "document_id, version, title, text, sha256, characters"
+    with _cursor(session) as cursor, cursor.copy(f"COPY document_versions ({columns}) FROM STDIN") as copy:
+        for placement in placements:
+            document = placement.item.document
+            copy.write_row(
+                (
+                    placement.id,
+                    placement.version,
+                    document.title,
+                    document.text,
+                    document.sha256,
+                    len(document.text),
+                )
+            )
+
+
+def _write_chunks(session: Session, corpus_id: int, placements: Sequence[_Placement]) -> None:
+    current = [placement for placement in placements if placement.duplicate_of is None]
+    columns = (
+        "corpus_id, document_id, version, ordinal, start_offset, end_offset, "
+        "text, heading_path, embedding, searchable"
+    )
+    with (
+        _cursor(session) as cursor,
+        cursor.copy(f"COPY chunks ({columns}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types(["int8", "uuid", "int4", "int4", "int4", "int4", "text", "text[]", "bytea", "bool"])
+        for placement in current:
+            for ordinal, chunk in enumerate(placement.item.chunks):
+                copy.write_row(
+                    (
+                        corpus_id,
+                        placement.id,
+                        placement.version,
+                        ordinal,
+                        chunk.start,
+                        chunk.end,
+                        chunk.text,
+                        list(chunk.heading_path),
+                        encode_embedding(chunk.embedding),
+                        True,
+                    )
+                )
+    for placement in current:
+        if placement.item.duplicate_of is not None:
+            sha256 = placement.item.document.sha256
+            _copy_chunks(session, placement.item.duplicate_of, sha256, placement.id, placement.version)
+
+
+def _promote_duplicates(session: Session, corpus_id: int, left: Sequence[UUID]) -> None:
+    """Give the duplicates of documents that left a new original: a current one, else the oldest of them."""
+    orphans = session.execute(
+        select(DocumentRow.id, DocumentRow.current_version, DocumentRow.sha256, DocumentRow.duplicate_of)
+        .where(among(DocumentRow.duplicate_of, left))
+        .order_by(DocumentRow.created_at, DocumentRow.id)
+    ).all()
+    heirs = by_sha256(session, corpus_id, [orphan.sha256 for orphan in orphans])
+    promoted = []
+    followers: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for orphan in orphans:
+        heir = heirs.setdefault(orphan.sha256, orphan.id)
+        if heir == orphan.id:
+            _copy_chunks(session, orphan.duplicate_of, orphan.sha256, orphan.id, orphan.current_version)
+            promoted.append(orphan.id)
+        else:
+            followers[heir].append(orphan.id)
+    _set_original(session, promoted, None)
+    for heir, ids in followers.items():
+        _set_original(session, ids, heir)
+    append_added(session, corpus_id, promoted)
+
+
+def _set_original(session: Session, ids: Sequence[UUID], original: UUID | None) -> None:
+    status = DocumentStatus.CURRENT if original is None else DocumentStatus.DUPLICATE
+    session.execute(
+        update(DocumentRow)
+        .where(among(DocumentRow.id, ids))
+        .values(status=status, duplicate_of=original, updated_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _copy_chunks(session: Session, original: UUID, sha256: str, document_id: UUID, version: int) -> None:
+    """Give a document version searchable copies of the chunks that `original` had for the same text."""
+    old_version = session.scalar(
+        select(func.max(DocumentVersionRow.version)).where(
+            DocumentVersionRow.document_id == original, DocumentVersionRow.sha256 == sha256
+        )
+    )
+    if old_version is None:
+        raise UnknownDocumentError(original)
+    copied = (
+        ChunkRow.corpus_id,
+        ChunkRow.ordinal,
+        ChunkRow.start_offset,
+        ChunkRow.end_offset,
+        ChunkRow.text,
+        ChunkRow.heading_path,
+        ChunkRow.embedding,
+    )
+    rows = (
+        select(literal(document_id), literal(version), literal(True), *copied)
+        .where(ChunkRow.document_id == original, ChunkRow.version == old_version)
+        .order_by(ChunkRow.ordinal)
+    )
+    names = ["document_id", "version", "searchable", *(column.key for column in copied)]
+    session.execute(insert(ChunkRow).from_select(names, rows))
+
+
+def _cursor(session: Session) -> psycopg.Cursor:
+    """The driver's own cursor, in the session's transaction: SQLAlchemy has no COPY."""
+    driver = session.connection().connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver.cursor()

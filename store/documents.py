@@ -1,0 +1,35 @@
+"""The repository of documents, their versions and their chunks: all functions in one place."""
+
+from store.document_reads import (
+    by_sha256,
+    chunks_by_id,
+    chunks_of,
+    excerpt,
+    export,
+    get,
+    known,
+    matching_chunks,
+    page,
+    sources_under,
+    text,
+)
+from store.document_writes import put, put_duplicate, put_many, remove, update_metadata
+
+__all__ = [
+    "by_sha256",
+    "chunks_by_id",
+    "chunks_of",
+    "excerpt",
+    "export",
+    "get",
+    "known",
+    "matching_chunks",
+    "page",
+    "put",
+    "put_duplicate",
+    "put_many",
+    "remove",
+    "sources_under",
+    "text",
+    "update_metadata",
+]

@@ -1,0 +1,141 @@
+"""What can go wrong in the store; every message names the value and the mend."""
+
+import reprlib
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+
+class StoreError(Exception):
+    """Base of all errors of the store."""
+
+
+class UnknownCorpusError(StoreError):
+    """No corpus has this name."""
+
+    def __init__(self, name: str, known: Sequence[str]):
+        self.name = name
+        self.known = tuple(known)
+        listed = ", ".join(repr(other) for other in self.known) or "none yet; ingest something to make one"
+        super().__init__(f"There is no corpus {name!r}. Known corpora: {listed}.")
+
+
+class UnknownDocumentError(StoreError):
+    """No document has this id, or it has no such version."""
+
+    def __init__(self, document_id: UUID, version: int | None = None):
+        self.document_id = document_id
+        self.version = version
+        if version is None:
+            message = f"There is no document {document_id}. List a corpus's documents to find its id."
+        else:
+            message = (
+                f"Document {document_id} has no version {version}. Leave the version out for the newest."
+            )
+        super().__init__(message)
+
+
+class UnknownResponseError(StoreError):
+    """No response has this id."""
+
+    def __init__(self, response_id: UUID):
+        self.response_id = response_id
+        super().__init__(f"There is no response {response_id}. List the responses to find its id.")
+
+
+class UnknownSessionError(StoreError):
+    """No session of this user has this id."""
+
+    def __init__(self, session_id: UUID, user: str):
+        self.session_id = session_id
+        self.user = user
+        super().__init__(
+            f"User {user!r} has no session {session_id}. Leave the session out to open a new one."
+        )
+
+
+class UnknownKeyError(StoreError):
+    """No API key has this id."""
+
+    def __init__(self, key_id: UUID):
+        self.key_id = key_id
+        super().__init__(f"There is no key {key_id}. List the keys to find its id.")
+
+
+class UnknownJobError(StoreError):
+    """No job has this id."""
+
+    def __init__(self, job_id: UUID):
+        self.job_id = job_id
+        super().__init__(f"There is no job {job_id}. A job's id is given when it starts.")
+
+
+class CorpusExistsError(StoreError):
+    """A corpus with this name is there already."""
+
+    def __init__(self, name: str):
+        self.name = name
+        super().__init__(f"Corpus {name!r} exists already. Choose another name, or delete it first.")
+
+
+class EncoderMismatchError(StoreError):
+    """The encoder at hand is not the one whose embeddings the corpus holds."""
+
+    def __init__(self, corpus: str, expected: str, given: str):
+        self.corpus = corpus
+        self.expected = expected
+        self.given = given
+        super().__init__(
+            f"Corpus {corpus!r} was embedded by {expected}, but the encoder at hand is {given}. "
+            f"Use {expected}, or ingest into a corpus with another name."
+        )
+
+
+class DatabaseUnavailableError(StoreError):
+    """PostgreSQL cannot be reached, or went away."""
+
+    def __init__(self, where: str, reason: str):
+        self.where = where
+        self.reason = reason
+        super().__init__(
+            f"PostgreSQL at {where} cannot be reached: {reason}. "
+            "Check that it runs and that RAG_DATABASE_URL is right, then try again."
+        )
+
+
+class IndexCorruptError(StoreError):
+    """A snapshot of an index cannot be trusted."""
+
+    def __init__(self, path: str, reason: str):
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The index snapshot {path} cannot be used: {reason}. Delete it; it is rebuilt at start."
+        )
+
+
+class FilterError(StoreError):
+    """A metadata filter has a shape that means nothing."""
+
+    def __init__(self, filter: Any, reason: str):
+        self.filter = filter
+        self.reason = reason
+        # reprlib: a hostile filter may be nested deeper than repr can follow.
+        super().__init__(f"The filter {reprlib.repr(filter)} cannot be used: {reason}.")
+
+
+class InvalidKeyError(StoreError):
+    """The API key is unknown or revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("The API key is unknown or revoked. Make one with `rag keys create`.")
+
+
+class InvalidCursorError(StoreError):
+    """A page cursor was not made by this program."""
+
+    def __init__(self, cursor: str):
+        self.cursor = cursor
+        super().__init__(
+            f"The cursor {cursor[:100]!r} is not one of ours. Leave it out to start at the first page."
+        )

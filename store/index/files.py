@@ -1,0 +1,58 @@
+"""Whole folders of files: copied without doubling the disk they take, hashed, and safely on disk."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+
+def link_files(source: Path, target: Path) -> None:
+    """Make `target` a folder with the files of `source`, sharing their space on disk where that is possible.
+
+    Only for files that are never changed in place. Hidden lock files are left out.
+    """
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        if path.suffix == ".lock":
+            continue
+        try:
+            os.link(path, target / path.name)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(path, target / path.name)
+
+
+def sha256_of_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a folder, by its path from there."""
+    digests = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def sync_files(folder: Path) -> None:
+    """Return when every file below a folder, and the folder's list of them, is on disk."""
+    for path in [folder, *folder.rglob("*")]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Give a file new content such that after a crash it has either the old or the new one, whole.
+
+    One caller at a time.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

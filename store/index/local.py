@@ -1,0 +1,88 @@
+"""The indexes of all corpora on this machine."""
+
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from store.index.keywords import KeywordIndex
+from store.index.local_index import LocalIndex
+from store.index.rank_bm25_index import RankBM25Index
+from store.index.tantivy_index import TantivyIndex
+from store.postgres import Database
+from store.types import Corpus
+
+__all__ = ["ENGINES", "LocalIndex", "LocalIndexes"]
+
+ENGINES: Mapping[str, type[KeywordIndex]] = {"tantivy": TantivyIndex, "rank-bm25": RankBM25Index}
+
+
+class LocalIndexes:
+    """The indexes of all corpora, each opened when first asked for. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        directory: Path,
+        database: Database,
+        *,
+        engine: type[KeywordIndex] = TantivyIndex,
+        refresh_interval_s: float = 1.0,
+    ) -> None:
+        self._directory = directory
+        self._database = database
+        self._engine = engine
+        self._refresh_interval_s = refresh_interval_s
+        self._lock = threading.Lock()
+        self._opening: dict[int, threading.Lock] = {}
+        self._open: dict[int, LocalIndex] = {}
+
+    def for_corpus(self, corpus: Corpus) -> LocalIndex:
+        """Return the corpus's index; the first call loads it, or builds it, which can take a while.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        with self._lock:
+            opening = self._opening.setdefault(corpus.id, threading.Lock())
+        with opening:
+            with self._lock:
+                index = self._open.get(corpus.id)
+            if index is None:
+                index = LocalIndex(
+                    self._directory / str(corpus.id),
+                    corpus,
+                    self._database,
+                    engine=self._engine,
+                    refresh_interval_s=self._refresh_interval_s,
+                )
+                with self._lock:
+                    self._open[corpus.id] = index
+            return index
+
+    def refresh_all(self) -> None:
+        """Refresh every index that is open.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached; the indexes stay as they were.
+        """
+        for index in self._opened():
+            index.refresh()
+
+    def discard(self, corpus: Corpus) -> None:
+        """Close a deleted corpus's index and delete its files."""
+        with self._lock:
+            index = self._open.pop(corpus.id, None)
+        if index is not None:
+            index.close()
+        shutil.rmtree(self._directory / str(corpus.id), ignore_errors=True)
+
+    def close(self) -> None:
+        """Close every index that is open; see `LocalIndex.close`."""
+        with self._lock:
+            opened, self._open = list(self._open.values()), {}
+        for index in opened:
+            index.close()
+
+    def _opened(self) -> list[LocalIndex]:
+        with self._lock:
+            return list(self._open.values())

@@ -1,0 +1,258 @@
+"""The two indexes of one corpus, kept in step with PostgreSQL through the index log."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from store import index_log
+from store.errors import IndexCorruptError
+from store.index import snapshots
+from store.index.analysis import ANALYSIS_VERSION
+from store.index.files import link_files
+from store.index.keywords import KeywordIndex
+from store.index.locks import FileLock, locked
+from store.index.ranking import Ranking
+from store.index.search_text import search_text
+from store.index.tantivy_index import TantivyIndex
+from store.index.vectors import VectorIndex
+from store.index.working import WorkingFolder
+from store.postgres import Database
+from store.types import Corpus, IndexedChunk
+
+logger = logging.getLogger(__name__)
+
+CHUNKS_PER_BATCH = 2000
+LOCK = "lock"
+KEYWORDS = "keywords"
+VECTORS = "vectors.faiss"
+MIN_CHANGES_TO_SAVE = 256
+
+
+class LocalIndex:
+    """Both indexes of one corpus: a snapshot, and the log's changes since.
+
+    Safe to use from several threads, and from several processes on one directory: each works on its own copy,
+    and they share the snapshot.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        corpus: Corpus,
+        database: Database,
+        *,
+        engine: type[KeywordIndex] = TantivyIndex,
+        refresh_interval_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Load the snapshot in `directory`; rebuild both indexes from the database if there is none to trust.
+
+        Args:
+            directory: for this corpus alone.
+            corpus: whose chunks to search.
+            database: holds the chunks.
+            engine: of the keyword index.
+            refresh_interval_s: a search looks for changes if nobody has for so long.
+            clock: seconds that only go up.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._corpus = corpus
+        self._database = database
+        self._refresh_interval_s = refresh_interval_s
+        self._clock = clock
+        self._contents = _contents(corpus, engine)
+        self._refreshing = threading.Lock()
+        self._unsaved = 0
+        self._position = 0
+        self._keywords: KeywordIndex
+        self._vectors: VectorIndex
+        # One process opens at a time: those that wait load the snapshot that the first has built.
+        with locked(directory / LOCK):
+            self._working = WorkingFolder.make(directory)
+            try:
+                self._load_or_rebuild(engine)
+            except BaseException:
+                self._working.close()
+                raise
+        self._refreshed_at = clock()
+
+    @property
+    def position(self) -> int:
+        """The index log's sequence number up to which its changes are in both indexes."""
+        return self._position
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def search_keywords(self, query: str, k: int, allowed: NDArray[np.int64] | None = None) -> Ranking:
+        """Return the `k` chunks that match the words of any text best; see `KeywordIndex.search`."""
+        self._refresh_if_due()
+        return self._keywords.search(query, k, allowed)
+
+    def search_vectors(
+        self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> Ranking:
+        """Return the `k` chunks nearest to a vector of shape `(dimension,)`; see `VectorIndex.search`."""
+        self._refresh_if_due()
+        return self._vectors.search(vector[None, :], k, allowed)[0]
+
+    def refresh(self) -> None:
+        """Take over all changes that are committed by now; save a snapshot when many have come together.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached; the indexes stay as they were.
+        """
+        with self._refreshing:
+            self._catch_up()
+            if self._is_save_due():
+                self._save()
+
+    def save(self) -> None:
+        """Write a snapshot, unless another process is just doing so or the last one is as new."""
+        with self._refreshing:
+            self._save()
+
+    def close(self) -> None:
+        """Save a snapshot if that is worth it, free memory and disk; nothing can be searched afterwards."""
+        with self._refreshing:
+            if self._is_save_due():
+                self._save()
+            self._keywords.close()
+            self._working.close()
+
+    def _refresh_if_due(self) -> None:
+        if self._clock() - self._refreshed_at < self._refresh_interval_s:
+            return
+        if self._refreshing.acquire(blocking=False):  # else another thread is at it: search what there is
+            try:
+                self._catch_up()
+            finally:
+                self._refreshing.release()
+
+    def _catch_up(self) -> None:
+        with self._database.transaction() as session:
+            self._replay(session)
+        self._refreshed_at = self._clock()
+
+    def _replay(self, session: Session) -> None:
+        """Apply the log from our position on. Breaking off is harmless: all of it can be applied again."""
+        position = self._position
+        while changes := index_log.read_after(session, self._corpus.id, position, CHUNKS_PER_BATCH):
+            latest = {change.chunk_id: change.chunk for change in changes}
+            self._remove([chunk_id for chunk_id, chunk in latest.items() if chunk is None])
+            self._add([chunk for chunk in latest.values() if chunk is not None])
+            position = changes[-1].sequence
+            self._unsaved += len(latest)
+        if position > self._position:
+            self._keywords.commit()
+            self._position = position
+
+    def _add(self, chunks: list[IndexedChunk]) -> None:
+        if chunks:
+            ids = np.array([chunk.id for chunk in chunks], dtype=np.int64)
+            self._keywords.add(ids, [search_text(chunk.heading_path, chunk.text) for chunk in chunks])
+            self._vectors.add(ids, np.stack([chunk.embedding for chunk in chunks]).astype(np.float32))
+
+    def _remove(self, chunk_ids: list[int]) -> None:
+        ids = np.array(chunk_ids, dtype=np.int64)
+        self._keywords.remove(ids)
+        self._vectors.remove(ids)
+
+    def _load_or_rebuild(self, engine: type[KeywordIndex]) -> None:
+        try:
+            if self._load(engine):
+                return
+            logger.info("building the indexes of corpus %r", self._corpus.name)
+        except IndexCorruptError as error:
+            logger.warning("%s Rebuilding it from the database.", error)
+            snapshots.discard(self._directory)
+        self._rebuild(engine)
+        if len(self):
+            self._write_snapshot()
+
+    def _load(self, engine: type[KeywordIndex]) -> bool:
+        manifest = snapshots.read_manifest(self._directory)
+        if manifest is None:
+            return False
+        folder = snapshots.verify(self._directory, manifest, self._contents)
+        link_files(folder / KEYWORDS, self._working.path / KEYWORDS)
+        self._keywords = engine(self._working.path / KEYWORDS)
+        self._vectors = VectorIndex.load(folder / VECTORS)
+        self._position = manifest.position
+        with self._database.snapshot() as session:
+            if index_log.position(session, self._corpus.id) < manifest.position:
+                raise IndexCorruptError(str(folder), "the database was restored to an earlier state")
+            self._replay(session)
+            expected = index_log.count_searchable(session, self._corpus.id)
+        if not len(self._vectors) == len(self._keywords) == expected:
+            counts = f"{len(self._vectors)} vectors and {len(self._keywords)} texts for {expected} chunks"
+            raise IndexCorruptError(str(folder), f"with the changes since, it has {counts}")
+        return True
+
+    def _rebuild(self, engine: type[KeywordIndex]) -> None:
+        self._keywords = engine(self._working.path / "rebuilt")
+        self._vectors = VectorIndex(self._corpus.dimension)
+        with self._database.snapshot() as session:
+            self._position = index_log.position(session, self._corpus.id)
+            for chunks in _batches(index_log.snapshot_rows(session, self._corpus.id)):
+                self._add(chunks)
+        self._keywords.commit()
+
+    def _is_save_due(self) -> bool:
+        """Tell whether so much has changed that a snapshot, whose cost grows with size, is worth writing."""
+        return self._unsaved >= max(MIN_CHANGES_TO_SAVE, len(self) // 8)
+
+    def _save(self) -> None:
+        lock = FileLock(self._directory / LOCK)
+        try:
+            if lock.try_acquire() and self._is_ahead_of_snapshot():
+                self._write_snapshot()
+        finally:
+            lock.close()
+
+    def _is_ahead_of_snapshot(self) -> bool:
+        with suppress(IndexCorruptError):
+            manifest = snapshots.read_manifest(self._directory)
+            if manifest is not None and manifest.contents == self._contents:
+                return manifest.position < self._position
+        return True
+
+    def _write_snapshot(self) -> None:
+        def fill(folder: Path) -> None:
+            self._keywords.save(folder / KEYWORDS)
+            self._vectors.save(folder / VECTORS)
+
+        snapshots.write(self._directory, self._contents, self._position, len(self), fill)
+        self._unsaved = 0
+
+
+def _contents(corpus: Corpus, engine: type[KeywordIndex]) -> snapshots.Contents:
+    return snapshots.Contents(
+        format_version=snapshots.FORMAT_VERSION,
+        analysis_version=ANALYSIS_VERSION,
+        engine=engine.engine,
+        corpus_id=corpus.id,
+        # Tells it from a corpus of the same number in another database.
+        corpus_created_at=corpus.created_at.isoformat(),
+        encoder=corpus.encoder,
+        encoder_revision=corpus.encoder_revision,
+        dimension=corpus.dimension,
+    )
+
+
+def _batches(chunks: Iterable[IndexedChunk]) -> Iterator[list[IndexedChunk]]:
+    remaining = iter(chunks)
+    while batch := list(islice(remaining, CHUNKS_PER_BATCH)):
+        yield batch

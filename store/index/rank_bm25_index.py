@@ -1,0 +1,114 @@
+"""Keyword search with rank-bm25: in memory, rebuilt after every change; the reference."""
+
+import json
+import threading
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rank_bm25 import BM25Okapi
+
+from store.errors import IndexCorruptError
+from store.index.analysis import Analysis
+from store.index.keywords import DECIMALS, K1, B, last_of_each
+from store.index.ranking import Ranking, nothing, rank, settle
+
+FILE = "texts.jsonl"
+
+
+class RankBM25Index:
+    """A `KeywordIndex` that goes through all its texts for every term of a query.
+
+    The weight of a term in n of N texts is ln((N - n + 0.5) / (n + 0.5)). For terms in more than half of the
+    texts that would be negative; they get a quarter of the average weight instead, so a very frequent term
+    can weigh more than a less frequent one, and in a tiny corpus even less than nothing. tantivy weighs all
+    terms by another formula: the order of texts that match several terms can differ between the two.
+    """
+
+    engine: ClassVar[str] = f"rank-bm25 {version('rank-bm25')}"
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._analysis = Analysis()
+        self._lock = threading.Lock()
+        self._texts = _read(folder / FILE)
+        self._changes: dict[int, str | None] = {}
+        self._model: _Model | None = None
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def add(self, ids: NDArray[np.int64], texts: Sequence[str]) -> None:
+        """See `KeywordIndex.add`."""
+        with self._lock:
+            self._changes.update(last_of_each(ids, texts))
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """See `KeywordIndex.remove`."""
+        with self._lock:
+            self._changes.update(dict.fromkeys(ids.tolist()))
+
+    def commit(self) -> None:
+        """See `KeywordIndex.commit`; the next search pays for it."""
+        with self._lock:
+            if not self._changes:
+                return
+            merged = {**self._texts, **self._changes}
+            self._texts = {chunk_id: text for chunk_id, text in merged.items() if text is not None}
+            self._changes = {}
+            self._model = None
+
+    def search(self, query: str, k: int, allowed: NDArray[np.int64] | None = None) -> Ranking:
+        """See `KeywordIndex.search`."""
+        terms = self._analysis.query_terms(query)
+        with self._lock:
+            if self._model is None:
+                self._model = _Model(self._texts, self._analysis)
+            model = self._model
+        return settle(lambda limit: model.best(terms, limit, allowed), k)
+
+    def save(self, folder: Path) -> None:
+        """See `KeywordIndex.save`."""
+        self.commit()
+        folder.mkdir(parents=True)
+        with (folder / FILE).open("w", encoding="utf-8") as file:
+            for chunk_id, text in self._texts.items():
+                file.write(json.dumps({"id": chunk_id, "text": text}) + "\n")
+
+    def close(self) -> None:
+        """See `KeywordIndex.close`."""
+
+
+class _Model:
+    """BM25Okapi over the texts as they are at one moment."""
+
+    def __init__(self, texts: dict[int, str], analysis: Analysis) -> None:
+        self._ids = np.array(list(texts), dtype=np.int64)
+        documents = [analysis.terms(text) for text in texts.values()]
+        # BM25Okapi divides by the number of terms, so it cannot be made without any.
+        self._okapi: Any = BM25Okapi(documents, k1=K1, b=B) if any(documents) else None
+
+    def best(self, terms: list[str], limit: int, allowed: NDArray[np.int64] | None) -> Ranking:
+        if not terms or self._okapi is None:
+            return nothing()
+        wanted = set(terms)
+        # A term's weight can be zero or less, so the score does not tell whether a text matches.
+        matching = np.array([not wanted.isdisjoint(counts) for counts in self._okapi.doc_freqs], dtype=bool)
+        if allowed is not None:
+            matching &= np.isin(self._ids, allowed)
+        scores = self._okapi.get_scores(terms)
+        return rank(self._ids[matching], scores[matching], limit, DECIMALS)
+
+
+def _read(path: Path) -> dict[int, str]:
+    if not path.exists():
+        return {}
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+        return {int(row["id"]): str(row["text"]) for row in rows}
+    except (ValueError, KeyError, TypeError) as error:
+        raise IndexCorruptError(str(path), f"it is not what was written ({error})") from error

@@ -1,0 +1,179 @@
+"""The database: connections, transactions, migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
+
+from store.errors import DatabaseUnavailableError, StoreError
+
+if TYPE_CHECKING:
+    from store.embedded import EmbeddedServer
+
+MIGRATION_LOCK = 0x47524F554E440000
+"""Key of the advisory lock that lets one process at a time migrate; the bytes spell GROUND."""
+
+
+class Database:
+    """A PostgreSQL database with our tables and a pool of connections; thread-safe, not to be forked."""
+
+    def __init__(self, engine: Engine, server: "EmbeddedServer | None" = None):
+        self.engine = engine
+        self._server = server
+
+    @property
+    def url(self) -> str:
+        """The database's address, password included."""
+        return self.engine.url.render_as_string(hide_password=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end of the block, or undone when the block raises.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
+        """
+        with self._reached(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A read-only session in which every statement sees the database as it was at the first.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
+        """
+        with self.transaction() as session:
+            session.connection(
+                execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            )
+            yield session
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A bare connection in one transaction, for what is not a repository's business.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
+        """
+        with self._reached(), self.engine.begin() as connection:
+            yield connection
+
+    def check(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            DatabaseUnavailableError: There is none.
+        """
+        with self.connection() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Close all connections; stop the embedded server if no other process uses it."""
+        self.engine.dispose()
+        if self._server is not None:
+            self._server.close()
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, psycopg.Error) as error:
+            if not _is_connection_lost(error):
+                raise
+            where = self.engine.url.render_as_string(hide_password=True)
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            reason = (str(cause).strip() or "the connection was lost").splitlines()[0].removesuffix(".")
+            raise DatabaseUnavailableError(where, reason) from error
+
+
+def open_database(url: str | None, data_dir: Path) -> Database:
+    """Connect to the database at `url`; None starts (or joins) the embedded server in `data_dir`.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL cannot be reached.
+        StoreError: `url` is not a PostgreSQL address.
+    """
+    if url is not None:
+        database = Database(_engine(url))
+    else:
+        from store.embedded import EmbeddedServer
+
+        server = EmbeddedServer(data_dir)
+        database = Database(_engine(server.url), server)
+    try:
+        database.check()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def migrate(database: Database) -> None:
+    """Bring the tables up to date. Several processes may call this at once: one works, the others wait."""
+    from alembic import command
+
+    with database.connection() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def pending_migrations(database: Database) -> bool:
+    """Whether `migrate` has something to do."""
+    with database.connection() as connection:
+        current = MigrationContext.configure(connection).get_current_heads()
+    return set(current) != set(ScriptDirectory.from_config(migration_config()).get_heads())
+
+
+def migration_config() -> Config:
+    """Alembic's configuration, made in code so that it works from an installed package too."""
+    config = Config()
+    config.set_main_option("script_location", str(files("migrations")).replace("%", "%%"))
+    return config
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # The address may hold a password: it stays out of the message.
+        raise StoreError(
+            "The database URL cannot be read. Write it as postgresql://user:password@host/name."
+        ) from None
+    if parsed.drivername not in ("postgresql", "postgresql+psycopg", "postgres"):
+        raise StoreError(
+            f"The database URL starts with {parsed.drivername}://, but only PostgreSQL serves. "
+            "Write it as postgresql://user:password@host/name."
+        )
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        # Dates without a zone in metadata and filters are read as UTC, wherever the server stands.
+        connect_args={"options": "-c timezone=utc", "connect_timeout": 10},
+    )
+
+
+def _is_connection_lost(error: DBAPIError | psycopg.Error) -> bool:
+    """Tell a database that is away from a statement that is wrong, by SQLSTATE (PostgreSQL's appendix A)."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        cause: BaseException | None = error.orig
+    else:
+        cause = error
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(("08", "28", "3D", "57P", "53300"))

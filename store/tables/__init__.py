@@ -1,0 +1,25 @@
+"""The tables of the database; importing this package registers all of them on `Base.metadata`."""
+
+from store.tables.access import KeyRow, UserRow
+from store.tables.base import Base, among
+from store.tables.conversations import ResponseCitationRow, ResponseHitRow, ResponseRow, SessionRow
+from store.tables.corpora import CorpusRow
+from store.tables.documents import ChunkRow, DocumentRow, DocumentVersionRow, IndexLogRow
+from store.tables.jobs import JobRow
+
+__all__ = [
+    "Base",
+    "ChunkRow",
+    "CorpusRow",
+    "DocumentRow",
+    "DocumentVersionRow",
+    "IndexLogRow",
+    "JobRow",
+    "KeyRow",
+    "ResponseCitationRow",
+    "ResponseHitRow",
+    "ResponseRow",
+    "SessionRow",
+    "UserRow",
+    "among",
+]

@@ -1,0 +1,35 @@
+"""Who may call: users and their API keys."""
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.tables.base import Base, BytewiseText, CreatedAt, Moment, UuidId
+
+
+class UserRow(Base):
+    """A person or program that asks, ingests or reviews."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UuidId]
+    name: Mapped[BytewiseText] = mapped_column(unique=True)
+    created_at: Mapped[CreatedAt]
+
+
+class KeyRow(Base):
+    """An API key; only a hash of its secret is kept."""
+
+    __tablename__ = "keys"
+    __table_args__ = (
+        CheckConstraint("role IN ('reader', 'contributor', 'reviewer', 'administrator')", name="role"),
+    )
+
+    id: Mapped[UuidId]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    role: Mapped[str]
+    prefix: Mapped[str]
+    hash: Mapped[BytewiseText] = mapped_column(unique=True)
+    created_at: Mapped[CreatedAt]
+    revoked_at: Mapped[Moment | None]

@@ -1,0 +1,85 @@
+"""What was asked and answered, with everything that made the answer."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, desc
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.tables.base import Base, CreatedAt, UuidId
+
+
+class SessionRow(Base):
+    """A conversation of one user."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[UuidId]
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    corpus_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("corpora.id", ondelete="SET NULL"), index=True
+    )
+    created_at: Mapped[CreatedAt]
+
+
+class ResponseRow(Base):
+    """One question and its answer; `body` is the answer as the caller got it."""
+
+    __tablename__ = "responses"
+    __table_args__ = (
+        Index("ix_responses_newest", desc("created_at"), desc("id")),
+        Index(None, "session_id"),
+        Index(None, "user_id"),
+        Index(None, "corpus_id"),
+    )
+
+    id: Mapped[UuidId]
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    corpus_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("corpora.id", ondelete="SET NULL"))
+    question: Mapped[str]
+    answer: Mapped[str]
+    abstained: Mapped[bool]
+    abstain_reason: Mapped[str | None]
+    answerable_probability: Mapped[float | None]
+    model: Mapped[str]
+    index_position: Mapped[int] = mapped_column(BigInteger)
+    body: Mapped[dict[str, Any]]
+    parameters: Mapped[dict[str, Any]]
+    timings_ms: Mapped[dict[str, Any]]
+    created_at: Mapped[CreatedAt]
+
+
+class ResponseHitRow(Base):
+    """A chunk that was retrieved for a response, best first; it outlives the chunk, so no foreign key."""
+
+    __tablename__ = "response_hits"
+
+    response_id: Mapped[UUID] = mapped_column(
+        ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
+    )
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    chunk_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    keyword: Mapped[float | None]
+    vector: Mapped[float | None]
+    fused: Mapped[float]
+    rerank: Mapped[float | None]
+
+
+class ResponseCitationRow(Base):
+    """The span of a document version that supports a span of the answer; it outlives the document."""
+
+    __tablename__ = "response_citations"
+
+    response_id: Mapped[UUID] = mapped_column(
+        ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
+    )
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(index=True)
+    document_version: Mapped[int]
+    chunk_id: Mapped[int] = mapped_column(BigInteger)
+    start_offset: Mapped[int]
+    end_offset: Mapped[int]
+    quote: Mapped[str]
+    answer_start: Mapped[int]
+    answer_end: Mapped[int]

@@ -1,0 +1,116 @@
+"""Documents, their versions, their chunks, and the log of what became searchable when."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.tables.base import Base, BigId, BytewiseText, CreatedAt, UuidId
+
+
+class DocumentRow(Base):
+    """A document as it stands now; its texts are in document_versions."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        UniqueConstraint("corpus_id", "source"),
+        Index(None, "corpus_id", "sha256"),
+        # At most one document of a corpus is indexed for a text; the others are its duplicates.
+        Index(
+            "uq_documents_current_text",
+            "corpus_id",
+            "sha256",
+            unique=True,
+            postgresql_where=text("status = 'current'"),
+        ),
+        Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
+        Index(None, "metadata", postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"}),
+        CheckConstraint("status IN ('current', 'duplicate', 'removed')", name="status"),
+        CheckConstraint("origin IN ('human', 'synthetic')", name="origin"),
+        CheckConstraint("(status = 'duplicate') = (duplicate_of IS NOT NULL)", name="duplicate_of"),
+    )
+
+    id: Mapped[UuidId]
+    corpus_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("corpora.id"))
+    source: Mapped[BytewiseText]
+    title: Mapped[str]
+    current_version: Mapped[int]
+    sha256: Mapped[str]
+    media_type: Mapped[str]
+    document_metadata: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'::jsonb"))
+    origin: Mapped[str]
+    status: Mapped[str]
+    duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class DocumentVersionRow(Base):
+    """The text of one version of a document; it stays readable for the citations that point at it."""
+
+    __tablename__ = "document_versions"
+
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    text: Mapped[str]
+    sha256: Mapped[str]
+    characters: Mapped[int]
+    created_at: Mapped[CreatedAt]
+
+
+class ChunkRow(Base):
+    """A chunk of one document version; `embedding` is float16, little endian."""
+
+    __tablename__ = "chunks"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["document_id", "version"], ["document_versions.document_id", "document_versions.version"]
+        ),
+        Index(None, "document_id", "version", "ordinal", unique=True),
+        Index("ix_chunks_searchable", "corpus_id", "id", postgresql_where=text("searchable")),
+    )
+
+    id: Mapped[BigId]
+    corpus_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("corpora.id"))
+    document_id: Mapped[UUID]
+    version: Mapped[int]
+    ordinal: Mapped[int]
+    start_offset: Mapped[int]
+    end_offset: Mapped[int]
+    text: Mapped[str]
+    heading_path: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    searchable: Mapped[bool]
+
+
+class IndexLogRow(Base):
+    """A chunk that became searchable ('add') or stopped being so ('delete').
+
+    No foreign keys: the rows are only ever read joined with chunks, and an entry whose chunk is gone reads
+    as 'delete'.
+    """
+
+    __tablename__ = "index_log"
+    __table_args__ = (
+        Index(None, "corpus_id", "sequence"),
+        CheckConstraint("operation IN ('add', 'delete')", name="operation"),
+    )
+
+    sequence: Mapped[BigId]
+    corpus_id: Mapped[int] = mapped_column(BigInteger)
+    chunk_id: Mapped[int] = mapped_column(BigInteger)
+    operation: Mapped[str]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,200 @@
+"""What the packages hand to each other: plain frozen records, no behaviour.
+
+Offsets (`start`, `end`) count Unicode characters of the document version's text, half-open.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float16Vector = NDArray[np.float16]
+
+
+class Origin(StrEnum):
+    """Who wrote a text. Synthetic texts never enter an evaluation set."""
+
+    HUMAN = "human"
+    SYNTHETIC = "synthetic"
+
+
+class DocumentStatus(StrEnum):
+    """Whether a document can be found."""
+
+    CURRENT = "current"
+    """Its chunks are in the indexes."""
+    DUPLICATE = "duplicate"
+    """Its text equals that of another current document of the corpus, which is indexed in its place."""
+    REMOVED = "removed"
+    """Out of the indexes; its versions stay readable for the citations that point at them."""
+
+
+class Role(StrEnum):
+    """What a key may do; each role may do all that the ones before it may."""
+
+    READER = "reader"
+    CONTRIBUTOR = "contributor"
+    REVIEWER = "reviewer"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A named set of documents, all embedded by one encoder."""
+
+    id: int
+    name: str
+    encoder: str
+    encoder_revision: str
+    dimension: int
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class NewChunk:
+    """A chunk on its way into the store; its embedding has shape `(dimension,)`, unit length."""
+
+    start: int
+    end: int
+    text: str
+    heading_path: tuple[str, ...]
+    embedding: Float16Vector
+
+
+@dataclass(frozen=True)
+class NewDocument:
+    """A document on its way into the store: one version's text and what is known about it."""
+
+    source: str
+    title: str
+    text: str
+    sha256: str
+    media_type: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = Origin.HUMAN
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document as it stands now (its newest version), without the text."""
+
+    id: UUID
+    corpus_id: int
+    source: str
+    title: str
+    version: int
+    sha256: str
+    media_type: str
+    metadata: Mapping[str, Any]
+    origin: Origin
+    status: DocumentStatus
+    duplicate_of: UUID | None
+    characters: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class DocumentText:
+    """The text of one version of a document."""
+
+    document_id: UUID
+    version: int
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A stored chunk with what a hit or a citation needs to know of its document."""
+
+    id: int
+    document_id: UUID
+    document_version: int
+    source: str
+    title: str
+    start: int
+    end: int
+    text: str
+    heading_path: tuple[str, ...]
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class IndexedChunk:
+    """What the indexes need of a chunk; `embedding` has shape `(dimension,)`."""
+
+    id: int
+    text: str
+    heading_path: tuple[str, ...]
+    embedding: Float16Vector
+
+
+@dataclass(frozen=True)
+class IndexChange:
+    """One row of the index log: a chunk that became searchable, or stopped being so (`chunk` is None)."""
+
+    sequence: int
+    chunk_id: int
+    chunk: IndexedChunk | None
+
+
+@dataclass(frozen=True)
+class Key:
+    """An API key as it can be shown: never the secret itself."""
+
+    id: UUID
+    user: str
+    role: Role
+    prefix: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DocumentWithChunks:
+    """A document with its chunks, in the order of its text.
+
+    A duplicate of another document comes with `duplicate_of` and without chunks.
+    """
+
+    document: NewDocument
+    chunks: Sequence[NewChunk] = ()
+    duplicate_of: UUID | None = None
+
+
+@dataclass(frozen=True)
+class DocumentSource:
+    """A document's id and source URI."""
+
+    id: UUID
+    source: str
+
+
+@dataclass(frozen=True)
+class ExportedDocument:
+    """A document's newest text with its metadata."""
+
+    document_id: UUID
+    source: str
+    version: int
+    title: str
+    text: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CorpusSummary:
+    """A corpus and how much is in it."""
+
+    corpus: Corpus
+    documents: int
+    """Current documents and duplicates; not the removed ones."""
+    chunks: int
+    """Searchable chunks."""

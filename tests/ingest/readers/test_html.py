@@ -1,0 +1,64 @@
+from ingest.readers import ProblemKind
+from tests.ingest.readers.conftest import Read, only_document, only_problem
+
+PAGE = """<!doctype html><html lang=en><head><title>The  page</title><style>p {}</style></head><body>
+<nav><a href=/>Home</a></nav>
+<main><h1>Big <em>title</em></h1><p>First   paragraph<br>on two lines.</p>
+<ul><li>one<ul><li>inner</li></ul></li><li>two</li></ul>
+<ol><li>first<li>second</ol>
+<h2>Data</h2><table><tr><th>a<th>b<tr><td>1<td>2</table>
+<pre>x = 1
+  y = 2</pre><script>alert(1)</script></main><footer>Imprint</footer></body></html>"""
+
+TEXT = """Big title
+
+First paragraph
+on two lines.
+
+- one
+  - inner
+- two
+
+1. first
+2. second
+
+Data
+
+a | b
+1 | 2
+
+x = 1
+  y = 2"""
+
+
+def test_page_is_rendered_as_blocks(read_bytes: Read) -> None:
+    document = only_document(read_bytes("a.html", PAGE))
+    assert document.text == TEXT
+    assert document.title == "The page"
+    assert document.metadata == {"language": "en"}
+
+
+def test_headings_have_offsets(read_bytes: Read) -> None:
+    document = only_document(read_bytes("a.html", PAGE))
+    found = [(heading.level, document.text[heading.start : heading.end]) for heading in document.headings]
+    assert found == [(1, "Big title"), (2, "Data")]
+
+
+def test_page_without_main_is_read_from_its_body(read_bytes: Read) -> None:
+    document = only_document(read_bytes("a.html", "<div>One <b>two</b><p>three</div>four"))
+    assert document.text == "One two\n\nthree\n\nfour"
+
+
+def test_declared_encoding_is_used(read_bytes: Read) -> None:
+    page = "<meta charset='iso-8859-1'><p>Café".encode("latin-1")
+    assert only_document(read_bytes("a.html", page)).text == "Café"
+
+
+def test_page_of_scripts_is_empty(read_bytes: Read) -> None:
+    problem = only_problem(read_bytes("a.html", "<script>alert(1)</script><nav>Menu</nav>"))
+    assert problem.kind == ProblemKind.EMPTY
+
+
+def test_page_nested_too_deeply_is_a_problem(read_bytes: Read) -> None:
+    items = read_bytes("a.html", "<div>" * 20_000 + "deep")
+    assert len(items) == 1

@@ -1,0 +1,144 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from store import conversations, corpora
+from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
+from store.responses import NewResponse, ResponseCitation, ResponseFilter, ResponseHit
+from store.tables import ResponseRow
+from store.types import Corpus
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def new_response(session: Session, corpus: Corpus, user: str = "ann", **changes: Any) -> NewResponse:
+    response = NewResponse(
+        session_id=conversations.open_session(session, user, corpus.id),
+        user=user,
+        corpus_id=corpus.id,
+        question="Why is the sky blue?",
+        answer="Scattering.",
+        abstained=False,
+        abstain_reason=None,
+        answerable_probability=0.75,
+        model="small-1",
+        index_position=12,
+        body={"answer": "Scattering.", "scores": {}},
+        parameters={"top_k": 10},
+        timings_ms={"retrieve": 1.5},
+        hits=(ResponseHit(7, 1.5, None, 0.03, 0.9), ResponseHit(3, None, 0.5, 0.02, None)),
+        citations=(ResponseCitation(UUID(int=1), 2, 7, 10, 20, "scattering", 0, 10),),
+    )
+    return replace(response, **changes)
+
+
+@pytest.fixture
+def logged(session: Session, corpus: Corpus) -> list[UUID]:
+    """Five responses, an hour between each, the newest last; the last two at the same moment."""
+    ids = []
+    for hour in (0, 1, 2, 3, 3):
+        response_id = conversations.record_response(session, new_response(session, corpus))
+        at = NOON + timedelta(hours=hour)
+        session.execute(update(ResponseRow).where(ResponseRow.id == response_id).values(created_at=at))
+        ids.append(response_id)
+    return ids
+
+
+def found(session: Session, **filter: Any) -> list[UUID]:
+    page = conversations.list_responses(session, ResponseFilter(**filter), after=None, limit=100)
+    return [response.id for response in page.responses]
+
+
+def test_response_is_read_as_it_was_recorded(session: Session, corpus: Corpus) -> None:
+    new = new_response(session, corpus)
+    response = conversations.get_response(session, conversations.record_response(session, new))
+    assert (response.hits, response.citations) == (new.hits, new.citations)
+    assert (response.body, response.parameters, response.timings_ms) == (
+        new.body,
+        new.parameters,
+        new.timings_ms,
+    )
+    assert response.index_position == 12
+    summary = response.summary
+    assert (summary.id, summary.session_id, summary.user, summary.corpus) == (
+        new.id,
+        new.session_id,
+        "ann",
+        "handbook",
+    )
+    assert (summary.question, summary.answer, summary.model) == (new.question, new.answer, "small-1")
+    assert (summary.abstained, summary.abstain_reason, summary.answerable_probability) == (False, None, 0.75)
+
+
+def test_response_without_hits_is_recorded(session: Session, corpus: Corpus) -> None:
+    new = new_response(session, corpus, hits=(), citations=(), abstained=True, abstain_reason="no evidence")
+    response = conversations.get_response(session, conversations.record_response(session, new))
+    assert (response.hits, response.citations) == ((), ())
+    assert response.summary.abstain_reason == "no evidence"
+
+
+def test_response_outlives_its_corpus(session: Session, corpus: Corpus) -> None:
+    new = new_response(session, corpus)
+    conversations.record_response(session, new)
+    corpora.delete(session, corpus.name)
+    response = conversations.get_response(session, new.id)
+    assert response.summary.corpus is None
+    assert response.citations == new.citations
+
+
+def test_unknown_response_is_named(session: Session) -> None:
+    with pytest.raises(UnknownResponseError, match="00000007"):
+        conversations.get_response(session, UUID(int=7))
+
+
+def test_pages_list_everything_once_newest_first(session: Session, logged: list[UUID]) -> None:
+    listed, after = [], None
+    while True:
+        page = conversations.list_responses(session, ResponseFilter(), after=after, limit=2)
+        listed += [(response.created_at, response.id) for response in page.responses]
+        after = page.next
+        if after is None:
+            break
+    assert {response_id for _, response_id in listed} == set(logged)
+    assert listed == sorted(listed, reverse=True)
+
+
+def test_page_that_holds_the_rest_is_the_last(session: Session, logged: list[UUID]) -> None:
+    assert conversations.list_responses(session, ResponseFilter(), after=None, limit=5).next is None
+    assert conversations.list_responses(session, ResponseFilter(), after=None, limit=4).next is not None
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "2024-05-01_x", "x_00000000-0000-0000-0000-000000000001"])
+def test_foreign_cursor_is_refused(session: Session, cursor: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        conversations.list_responses(session, ResponseFilter(), after=cursor, limit=2)
+
+
+def test_since_is_inclusive_and_until_exclusive(session: Session, logged: list[UUID]) -> None:
+    assert found(session, since=NOON + timedelta(hours=1), until=NOON + timedelta(hours=3)) == logged[2:0:-1]
+
+
+def test_responses_are_filtered(session: Session, corpus: Corpus, other_corpus: Corpus) -> None:
+    ann = new_response(session, corpus, question="100% sure?", model="small-2")
+    bob = new_response(session, other_corpus, user="bob", abstained=True, answer="A Lake")
+    for new in (ann, bob):
+        conversations.record_response(session, new)
+    assert found(session, user="ann") == found(session, corpus="handbook") == [ann.id]
+    assert found(session, model="small-2") == found(session, abstained=False) == [ann.id]
+    assert found(session, session_id=bob.session_id) == found(session, text="a lAKE") == [bob.id]
+    assert found(session, text="100% sure") == [ann.id]
+    assert found(session, text="1%sure") == found(session, user="ann", corpus="other") == []
+
+
+def test_session_is_resumed_by_its_user_only(session: Session, corpus: Corpus) -> None:
+    opened = conversations.open_session(session, "ann", corpus.id)
+    assert conversations.resume_session(session, opened, "ann") == opened
+    with pytest.raises(UnknownSessionError, match="'bob' has no session"):
+        conversations.resume_session(session, opened, "bob")
+    with pytest.raises(UnknownSessionError):
+        conversations.resume_session(session, UUID(int=7), "ann")

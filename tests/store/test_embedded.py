@@ -1,0 +1,136 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from store import corpora
+from store.errors import DatabaseUnavailableError
+from store.postgres import Database, migrate, open_database
+from tests.conftest import server_folder
+
+ROOT = Path(__file__).parents[2]
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from store import corpora
+from store.errors import DatabaseUnavailableError
+from store.postgres import open_database
+
+database = open_database(None, Path(sys.argv[1]))
+with database.transaction() as session:
+    corpora.create(session, "theirs", "mini", "r1", 4)
+print("ready", flush=True)
+sys.stdin.readline()
+database.close()
+"""
+
+
+@pytest.fixture(scope="module")
+def data_dir() -> Iterator[Path]:
+    """A folder with a migrated database, whose server is stopped; shared, as making one takes a second."""
+    with server_folder() as data_dir:
+        database = open_database(None, data_dir)
+        migrate(database)
+        database.close()
+        yield data_dir
+
+
+@pytest.fixture
+def embedded(data_dir: Path) -> Iterator[Database]:
+    database = open_database(None, data_dir)
+    yield database
+    with database.transaction() as session:
+        for summary in corpora.list_all(session):
+            corpora.delete(session, summary.corpus.name)
+    database.close()
+    assert server_pid(data_dir) is None
+
+
+@contextmanager
+def other_process(data_dir: Path) -> Iterator["subprocess.Popen[str]"]:
+    arguments = [sys.executable, "-c", OTHER_PROCESS, str(data_dir)]
+    with subprocess.Popen(
+        arguments, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+
+
+def server_pid(data_dir: Path) -> int | None:
+    pid_file = data_dir / "postgres" / "postmaster.pid"
+    return int(pid_file.read_text().splitlines()[0]) if pid_file.exists() else None
+
+
+def names(database: Database) -> list[str]:
+    with database.transaction() as session:
+        return [summary.corpus.name for summary in corpora.list_all(session)]
+
+
+def test_last_user_stops_the_server(data_dir: Path) -> None:
+    first, second = open_database(None, data_dir), open_database(None, data_dir)
+    first.close()
+    second.check()
+    second.close()
+    second.close()
+    assert server_pid(data_dir) is None
+
+
+def test_two_processes_share_the_server(embedded: Database, data_dir: Path) -> None:
+    running = server_pid(data_dir)
+    with other_process(data_dir) as process:
+        assert names(embedded) == ["theirs"]
+        process.communicate("end\n")
+    assert names(embedded) == ["theirs"]
+    assert server_pid(data_dir) == running
+
+
+def test_server_outlives_a_killed_process_and_stops_with_the_last(data_dir: Path) -> None:
+    with other_process(data_dir) as process:
+        os.kill(process.pid, signal.SIGKILL)
+    assert server_pid(data_dir) is not None
+    database = open_database(None, data_dir)
+    with database.transaction() as session:
+        corpora.delete(session, "theirs")
+    database.close()
+    assert server_pid(data_dir) is None
+
+
+def test_killed_server_starts_again_with_what_was_committed(data_dir: Path) -> None:
+    crashed = open_database(None, data_dir)
+    with crashed.transaction() as session:
+        corpora.create(session, "ours", "mini", "r1", 4)
+    postmaster = psutil.Process(server_pid(data_dir))
+    for process in [postmaster, *postmaster.children()]:
+        process.kill()
+    psutil.wait_procs([postmaster], timeout=10)
+    again = open_database(None, data_dir)
+    with again.transaction() as session:
+        corpora.delete(session, "ours")
+    again.close()
+    crashed.close()
+    assert server_pid(data_dir) is None
+
+
+def test_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatabaseUnavailableError, match="file/data"):
+        open_database(None, tmp_path / "file" / "data")
+
+
+def test_process_number_of_another_program_does_not_keep_the_server_from_starting(data_dir: Path) -> None:
+    pid_file = data_dir / "postgres" / "postmaster.pid"
+    pid_file.write_text(
+        f"{os.getpid()}\n{data_dir / 'postgres'}\n1\n5432\n{data_dir / 'postgres'}\n\n1 2\nready\n"
+    )
+    database = open_database(None, data_dir)
+    database.check()
+    database.close()
+    assert server_pid(data_dir) is None
