@@ -6,9 +6,10 @@ stay, and running it again does the rest: what is stored already costs a compari
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -43,11 +44,13 @@ class IngestOptions:
     """How to ingest.
 
     `prune` removes documents that earlier ingestions found under the paths and this one did not. A batch has
-    about `batch_characters` of text, by default enough for some 256 chunks.
+    about `batch_characters` of text, by default enough for some 256 chunks. `metadata` is given to every
+    document and goes before what the document says itself.
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
     chunk_size: ChunkSize = field(default_factory=ChunkSize)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     prune: bool = False
     batch_characters: int = 200_000
 
@@ -162,12 +165,18 @@ class _Journey:
                 reason = f"the source is longer than {_MAX_SOURCE_BYTES} bytes; shorten the path or the id"
                 self._tally.add_problem(Problem(item.source, None, ProblemKind.MALFORMED, reason))
             else:
-                batch.append(self._distinct(item))
+                batch.append(self._labelled(self._distinct(item)))
                 characters += len(item.text)
             if characters >= self._options.batch_characters or len(batch) >= _BATCH_DOCUMENTS:
                 yield batch
                 batch, characters = [], 0
         yield batch
+
+    def _labelled(self, document: RawDocument) -> RawDocument:
+        """Returns the document with the metadata that the whole ingestion gives."""
+        if not self._options.metadata:
+            return document
+        return replace(document, metadata={**document.metadata, **self._options.metadata})
 
     def _distinct(self, document: RawDocument) -> RawDocument:
         """Returns the document under a source of its own: the second of the same id becomes `…~2`."""

@@ -6,8 +6,9 @@ question → check → search (keywords and vectors, fused) → read the best pa
          → log the whole of it → answer
 """
 
+import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -97,13 +98,19 @@ class Answerer:
         self,
         database: Database,
         retriever: Retriever,
-        generator: LocalGenerator,
+        load_generator: Callable[[], LocalGenerator],
         fusion: Fusion = Fusion.WEIGHTED,
     ) -> None:
+        """Put the parts together; the generator is asked for when a question needs it."""
         self.fusion = fusion
         self.database = database
         self.retriever = retriever
-        self.generator = generator
+        self._load_generator = load_generator
+
+    @property
+    def generator(self) -> LocalGenerator:
+        """What writes answers."""
+        return self._load_generator()
 
     def ask(self, request: AskRequest) -> Answer:
         """Answer one question and log it.
@@ -264,14 +271,9 @@ def answer_hits(hits: Sequence[Hit], relevance: Sequence[float]) -> tuple[Answer
 
 
 def to_json(answer: Answer) -> dict[str, Any]:
-    """The answer as JSON's types, under the names that the API uses."""
-    return {
-        **asdict(answer),
-        "response_id": str(answer.response_id),
-        "session_id": str(answer.session_id),
-        "citations": [{**asdict(c), "document_id": str(c.document_id)} for c in answer.citations],
-        "hits": [{**asdict(h), "document_id": str(h.document_id)} for h in answer.hits],
-    }
+    """The answer in JSON's types, under the names that the API uses."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(answer), default=str))
+    return plain
 
 
 def _to_log(request: AskRequest, question: str, corpus: Corpus, answer: Answer) -> NewResponse:

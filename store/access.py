@@ -64,6 +64,11 @@ def authenticate(session: Session, secret: str) -> Key:
     return _key(row)
 
 
+def list_users(session: Session) -> list[str]:
+    """The names of all users, those without keys included, in order."""
+    return list(session.scalars(select(UserRow.name).order_by(UserRow.name)))
+
+
 def list_keys(session: Session) -> list[Key]:
     """All keys, revoked ones included, oldest first."""
     return [_key(row) for row in session.execute(_keys().order_by(KeyRow.created_at, KeyRow.id))]

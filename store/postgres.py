@@ -159,6 +159,7 @@ def _engine(url: str) -> Engine:
     return create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
+        hide_parameters=True,  # errors of statements would quote texts
         pool_size=10,
         max_overflow=20,
         # Dates without a zone in metadata and filters are read as UTC, wherever the server stands.

@@ -1,5 +1,6 @@
 """Fixtures of the whole suite: one embedded PostgreSQL per run, an empty migrated database per test."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -13,6 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from store.postgres import Database, migrate, open_database
 from store.tables import Base
+
+# Threads of torch that spin while they wait slow each other down where tests share the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class TestDatabases:

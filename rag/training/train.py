@@ -39,6 +39,8 @@ class TrainSettings:
     sources: tuple[Source, ...]
     out: Path
     epochs: int = 1
+    max_steps: int | None = None
+    """Fewer steps than the epochs have, for a run that has to end in time; None takes them all."""
     seed: int = 7
     batch_tokens: int = 2560
     learning_rate: float = 1.5e-4
@@ -80,6 +82,7 @@ def train(settings: TrainSettings, report: Callable[[TrainProgress], None], devi
     plan = [
         b for e in range(settings.epochs) for b in batches(targets, settings.batch_tokens, settings.seed, e)
     ]
+    plan = plan[: settings.max_steps]
     model = checkpoint.warm_start(settings.config).to(device)
     optimizer = make_optimizer(model, settings)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: rate(s, len(plan), settings.warm_up))

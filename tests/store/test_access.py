@@ -56,3 +56,9 @@ def test_revoking_an_unknown_key_names_it(session: Session) -> None:
 def test_user_is_made_once(session: Session) -> None:
     assert access.ensure_user(session, "ann") == access.ensure_user(session, "ann")
     assert access.ensure_user(session, "bob") != access.ensure_user(session, "ann")
+
+
+def test_users_are_listed_with_and_without_keys(session: Session) -> None:
+    access.create_key(session, "ann", Role.READER)
+    access.ensure_user(session, "abe")
+    assert access.list_users(session) == ["abe", "ann"]

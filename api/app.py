@@ -1,0 +1,125 @@
+"""The HTTP application."""
+
+import logging
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.middleware import Middleware
+
+from api.build import Application, build
+from api.errors import add_error_responses
+from api.middleware import BodyLimit, Surroundings
+from api.routes import ask, corpora, documents, health, keys, responses, search
+from api.settings import Settings
+from api.turns import Turns
+from store.errors import DatabaseUnavailableError
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """
+Answers questions from your own documents, with the exact characters that each part of an answer comes from.
+
+Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`;
+`rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
+reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
+administrator (keys, deleting corpora). Errors are `application/problem+json` (RFC 9457).
+"""
+
+STOP_S = 1.0
+
+ROUTERS = (ask, search, documents, corpora, responses, keys, health)
+
+
+def create_app(settings: Settings, application: Application | None = None) -> FastAPI:
+    """The HTTP application.
+
+    Args:
+        settings: how it is set up.
+        application: its parts, which the caller closes; None builds them at start and closes them at the end.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        parts = await to_thread.run_sync(build, settings) if application is None else application
+        app.state.application = parts
+        background = Background(parts, settings.refresh_interval_s)
+        background.start()
+        try:
+            yield
+        finally:
+            await to_thread.run_sync(background.stop)
+            if application is None:
+                await to_thread.run_sync(parts.close)
+
+    app = FastAPI(
+        title="Groundwork",
+        version=_version(),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Surroundings),
+            Middleware(BodyLimit, max_bytes=settings.max_upload_bytes),
+        ],
+    )
+    app.state.turns = Turns(settings.concurrent_answers, settings.busy_after_s)
+    add_error_responses(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return app
+
+
+class Background:
+    """A thread that loads the models, then keeps the indexes in step with what other processes write."""
+
+    def __init__(self, parts: Application, refresh_interval_s: float) -> None:
+        self._parts = parts
+        self._refresh_interval_s = refresh_interval_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after what is being done now if that does not take long."""
+        self._stopping.set()
+        self._thread.join(STOP_S)  # loading the models cannot be broken off; the thread is a daemon
+
+    def _run(self) -> None:
+        try:
+            logger.info("loading the models")
+            self._parts.load_models()
+            logger.info("ready: the models are loaded")
+        except Exception as error:
+            # Documents can be read without models; /ready tells that questions cannot be answered.
+            logger.error("the models cannot be loaded: %s", error)
+        reached = True
+        while not self._stopping.wait(self._refresh_interval_s):
+            reached = self._refresh(reached)
+
+    def _refresh(self, reached_before: bool) -> bool:
+        try:
+            self._parts.refresh_indexes()
+        except DatabaseUnavailableError as error:
+            if reached_before:
+                logger.warning("indexes stay as they are until the database is back: %s", error)
+            return False
+        except Exception as error:
+            # One corpus that cannot be refreshed must not end the thread for all the others.
+            logger.error("an index cannot be refreshed: %s", type(error).__name__, exc_info=True)
+            return True
+        if not reached_before:
+            logger.info("the database is back")
+        return True
+
+
+def _version() -> str:
+    try:
+        return version("groundwork")
+    except PackageNotFoundError:  # run from the source tree
+        return "0"

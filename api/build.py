@@ -1,0 +1,207 @@
+"""Where the parts are put together: from settings to something that answers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from api.encoders import SharedEncoder
+from api.lazy import Lazy
+from api.settings import Settings
+from api.threads import let_waiting_threads_sleep, set_threads
+from store import corpora
+from store.errors import StoreError, UnknownCorpusError
+from store.postgres import Database, migrate, open_database, pending_migrations
+from store.types import Corpus
+
+if TYPE_CHECKING:  # what these import takes seconds, and most commands need none of it
+    from rag.answer import Answerer
+    from rag.generator.generate import LocalGenerator
+    from store.index.local import LocalIndexes
+
+
+class PendingMigrationsError(StoreError):
+    """The database's tables are older than this program."""
+
+    def __init__(self) -> None:
+        super().__init__("The database's tables are not up to date. Run `rag migrate` first.")
+
+
+@dataclass(frozen=True)
+class Application:
+    """All parts of a running program; the heavy ones are loaded when they are first asked for."""
+
+    settings: Settings
+    database: Database
+    _encoder: Lazy[SharedEncoder]
+    _indexes: "Lazy[LocalIndexes]"
+    _generator: "Lazy[LocalGenerator]"
+    _answerer: "Lazy[Answerer]"
+
+    @property
+    def encoder(self) -> SharedEncoder:
+        """What embeds texts and questions."""
+        return self._encoder.get()
+
+    @property
+    def indexes(self) -> "LocalIndexes":
+        """The keyword and vector indexes of all corpora."""
+        return self._indexes.get()
+
+    @property
+    def generator(self) -> "LocalGenerator":
+        """What writes answers."""
+        return self._generator.get()
+
+    @property
+    def answerer(self) -> "Answerer":
+        """What searches and answers."""
+        return self._answerer.get()
+
+    @property
+    def models_loaded(self) -> bool:
+        """Whether a question would be answered without loading anything first."""
+        return self._answerer.made is not None and self._generator.made is not None
+
+    def load_models(self) -> None:
+        """Load all that answering a question needs.
+
+        Raises:
+            EncoderFilesError: The encoder's files are missing or damaged.
+            CheckpointError: The generator's are.
+        """
+        self._answerer.get()
+        self._generator.get()
+
+    def corpus_to_fill(self, session: Session, name: str) -> Corpus:
+        """The corpus of this name, made now if there is none, for the encoder of the settings.
+
+        A corpus whose encoder has the right name is returned without loading the encoder: `CorpusEncoder`
+        compares the rest before it embeds anything.
+
+        Raises:
+            EncoderMismatchError: The corpus was embedded by another encoder.
+        """
+        with suppress(UnknownCorpusError):
+            corpus = corpora.get(session, name)
+            if corpus.encoder == self.settings.encoder:
+                return corpus
+        encoder = self.encoder
+        return corpora.get_or_create(session, name, encoder.name, encoder.revision, encoder.dimension)
+
+    def refresh_indexes(self) -> None:
+        """Bring all indexes that are open up to date with the database.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        if self._indexes.made is not None:
+            self._indexes.made.refresh_all()
+
+    def discard_snapshot(self, corpus: Corpus) -> None:
+        """Delete the snapshot of a corpus's indexes; the next process that opens them makes them anew."""
+        from store.index import snapshots
+        from store.index.local_index import LOCK
+        from store.index.locks import locked
+
+        directory = index_directory(self.settings) / str(corpus.id)
+        if directory.is_dir():
+            with locked(directory / LOCK):
+                snapshots.discard(directory)
+
+    def close(self) -> None:
+        """Save what is worth saving and let go of indexes and database."""
+        try:
+            if self._indexes.made is not None:
+                self._indexes.made.close()
+        finally:
+            self.database.close()
+
+
+def build(
+    settings: Settings,
+    *,
+    encoder: Lazy[SharedEncoder] | None = None,
+    generator: "Lazy[LocalGenerator] | None" = None,
+) -> Application:
+    """Connect to the database and make the other parts ready to be loaded.
+
+    `encoder` and `generator` None are those that the settings name.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL cannot be reached.
+        SettingsError: The data folder cannot be made.
+    """
+    let_waiting_threads_sleep()
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    database = open_database(url, settings.data_dir)
+
+    def make_indexes() -> "LocalIndexes":
+        from store.index.local import ENGINES, LocalIndexes
+
+        return LocalIndexes(
+            index_directory(settings),
+            database,
+            engine=ENGINES[settings.keyword_engine],
+            refresh_interval_s=settings.refresh_interval_s,
+        )
+
+    encoder = encoder or Lazy(lambda: _load_encoder(settings))
+    generator = generator or Lazy(lambda: _load_generator(settings))
+    indexes = Lazy(make_indexes)
+
+    def make_answerer() -> "Answerer":
+        from rag.answer import Answerer
+        from rag.retriever.retriever import Fusion, Retriever
+
+        retriever = Retriever(database, indexes.get(), encoder.get())
+        return Answerer(database, retriever, generator.get, Fusion(settings.fusion))
+
+    return Application(settings, database, encoder, indexes, generator, Lazy(make_answerer))
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Application]:
+    """The application, its tables checked, for the time of the block.
+
+    The embedded database belongs to this program alone, so it is migrated where need be; one of your own is
+    migrated by `rag migrate` only.
+
+    Raises:
+        DatabaseUnavailableError: PostgreSQL cannot be reached.
+        PendingMigrationsError: Your database's tables are not up to date.
+    """
+    application = build(settings)
+    try:
+        if pending_migrations(application.database):
+            if settings.database_url is not None:
+                raise PendingMigrationsError
+            migrate(application.database)
+        yield application
+    finally:
+        application.close()
+
+
+def index_directory(settings: Settings) -> Path:
+    """The folder with the snapshots of all indexes."""
+    return settings.data_dir / "indexes"
+
+
+def _load_encoder(settings: Settings) -> SharedEncoder:
+    from transformers.utils import logging as transformers_logging
+
+    from rag.encoder import Encoder
+
+    set_threads(settings.threads)
+    transformers_logging.disable_progress_bar()  # loading takes milliseconds
+    return SharedEncoder(Encoder(settings.encoder))
+
+
+def _load_generator(settings: Settings) -> "LocalGenerator":
+    from rag.generator.generate import LocalGenerator
+
+    set_threads(settings.threads)
+    return LocalGenerator(settings.generator)

@@ -1,0 +1,96 @@
+"""`rag keys` and `rag users`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from api.cli.common import AsJson, DataDir, check_name, print_json, print_table, running, system_user
+from store.types import Role
+
+keys_app = typer.Typer(help="API keys for the server.", no_args_is_help=True)
+users_app = typer.Typer(help="Who has keys for the server.", no_args_is_help=True)
+
+
+@keys_app.command("create")
+def create(
+    role: Annotated[Role, typer.Option(help="What the key may do; each may what those before it may.")],
+    user: Annotated[str | None, typer.Option(help="Whose key; default: you.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key; its secret is shown now and never again."""
+    from api.schemas.access import NewKeyView
+    from store import access
+
+    name = user if user is not None else system_user()
+    check_name(name, "user")
+    with running(data_dir) as application, application.database.transaction() as session:
+        view = NewKeyView.of(access.create_key(session, name, role))
+    if as_json:
+        print_json(view)
+    else:
+        print(f"{view.key}\n\nThe key of {view.user} ({view.role}). Keep it safe: it is not shown again.")
+
+
+@keys_app.command("list")
+def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List all keys, revoked ones too; never their secrets."""
+    from api.schemas.access import KeysView, KeyView
+    from store import access
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        keys = access.list_keys(session)
+    if as_json:
+        print_json(KeysView(keys=[KeyView.model_validate(key) for key in keys]))
+    else:
+        rows = [
+            [key.id, key.user, key.role, key.prefix + "…", key.created_at, key.revoked_at] for key in keys
+        ]
+        print_table(["id", "user", "role", "key", "made", "revoked"], rows)
+
+
+@keys_app.command("revoke")
+def revoke(
+    key_id: Annotated[UUID, typer.Argument(metavar="ID", help="The key's id, as `rag keys list` shows it.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key useless from now on."""
+    from api.schemas.access import KeyView
+    from store import access
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        key = access.revoke_key(session, key_id)
+    if as_json:
+        print_json(KeyView.model_validate(key))
+    else:
+        print(f"The key {key.prefix}… of {key.user} is revoked.")
+
+
+@users_app.command("list")
+def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List who asked or ingested something or has keys: the roles of valid keys, and how many were revoked."""
+    from store import access
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        names = access.list_users(session)
+        keys = access.list_keys(session)
+    users: list[dict[str, Any]] = []
+    for name in names:
+        valid = [key for key in keys if key.user == name and key.revoked_at is None]
+        users.append(
+            {
+                "name": name,
+                "roles": sorted({key.role for key in valid}),
+                "keys": len(valid),
+                "revoked_keys": sum(key.user == name for key in keys) - len(valid),
+            }
+        )
+    if as_json:
+        print_json({"users": users})
+    else:
+        rows = [
+            [user["name"], ", ".join(user["roles"]), user["keys"], user["revoked_keys"]] for user in users
+        ]
+        print_table(["name", "roles", "keys", "revoked"], rows)

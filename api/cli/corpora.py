@@ -1,0 +1,70 @@
+"""`rag corpora`."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.common import AsJson, DataDir, check_name, print_json, print_table, running
+from api.cli.exits import CommandError
+
+app = typer.Typer(help="Corpora: named sets of documents.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The corpus's name.")]
+
+
+@app.command("list")
+def list_corpora(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List all corpora, with how much is in each."""
+    from api.schemas.documents import CorporaView, CorpusView
+    from store import corpora
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        views = [CorpusView.of(summary) for summary in corpora.list_all(session)]
+    if as_json:
+        print_json(CorporaView(corpora=views))
+    else:
+        rows = [[view.name, view.documents, view.chunks, view.encoder, view.created_at] for view in views]
+        print_table(["name", "documents", "chunks", "encoder", "made"], rows)
+
+
+@app.command("create")
+def create(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Make an empty corpus; `rag ingest` makes one by itself."""
+    from api.schemas.documents import CorpusView
+    from store import corpora
+    from store.types import CorpusSummary
+
+    check_name(name, "corpus")
+    with running(data_dir) as application:
+        encoder = application.encoder
+        with application.database.transaction() as session:
+            corpus = corpora.create(session, name, encoder.name, encoder.revision, encoder.dimension)
+    if as_json:
+        print_json(CorpusView.of(CorpusSummary(corpus, documents=0, chunks=0)))
+    else:
+        print(f"Made corpus {corpus.name}, for the encoder {corpus.encoder}.")
+
+
+@app.command("delete")
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a corpus and its documents for good; what was asked and answered stays in the log."""
+    from store import corpora
+
+    with running(data_dir) as application:
+        with application.database.transaction() as session:
+            corpora.get(session, name)
+        if not yes and not typer.confirm(f"Delete corpus {name} with all its documents for good?", err=True):
+            raise CommandError("Nothing was deleted.")
+        with application.database.transaction() as session:
+            corpus = corpora.get(session, name)
+            corpora.delete(session, name)
+        application.indexes.discard(corpus)
+    if as_json:
+        print_json({"deleted": name})
+    else:
+        print(f"Deleted corpus {name}.")

@@ -1,0 +1,75 @@
+"""The `rag` command: its subcommands, and what becomes of errors."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+
+from api.cli import access, ask, corpora, documents, index, ingest, models, responses, serve
+from api.cli.exits import ExitCode, error_line, exit_code_of
+from api.threads import let_waiting_threads_sleep
+
+EPILOG = (
+    "Exit codes: 0 done; 1 some documents failed; 2 bad input; 3 the database cannot be reached; "
+    "70 a mistake of ours. Settings: docs/settings.md."
+)
+
+app = typer.Typer(
+    name="rag",
+    help="Answers from your own documents, with the exact characters that each answer came from.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _register() -> None:
+    """Put the subjects' commands together, in the order in which `rag --help` lists them."""
+    app.command("serve")(serve.serve)
+    app.command("migrate")(serve.migrate)
+    app.command("ingest")(ingest.ingest)
+    app.command("ask")(ask.ask)
+    app.command("search")(ask.search)
+    app.command("train")(models.train)
+    app.command("evaluate")(models.evaluate)
+    app.add_typer(corpora.app, name="corpora")
+    app.add_typer(documents.app, name="documents")
+    app.add_typer(responses.app, name="responses")
+    app.add_typer(index.app, name="index")
+    app.add_typer(access.keys_app, name="keys")
+    app.add_typer(access.users_app, name="users")
+
+
+_register()
+
+
+def main() -> NoReturn:
+    """Run the command line on the program's arguments and exit."""
+    signal.signal(signal.SIGTERM, _stop)
+    let_waiting_threads_sleep()
+    try:
+        app(prog_name="rag")
+    except Exception as error:
+        code = exit_code_of(error)
+        if code == ExitCode.INTERNAL:
+            traceback.print_exc()
+        print(f"rag: {error_line(error)}", file=sys.stderr)
+        _exit(code)
+    except SystemExit as done:
+        _exit(done.code)
+    _exit(0)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    # An exit in order: the embedded database and the indexes are closed on the way.
+    raise SystemExit(128 + number)
+
+
+def _exit(code: Any) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(code)

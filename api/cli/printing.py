@@ -1,0 +1,59 @@
+"""Answers and hits as a person reads them."""
+
+import textwrap
+from collections.abc import Sequence
+
+from api.cli.common import shorten
+from api.schemas.answers import AnswerView, CitationView, HitView
+
+SHOWN_HITS = 3
+AROUND_CHARACTERS = 70
+"""How much of the text on either side of a quote is shown."""
+QUOTE_CHARACTERS = 200
+
+
+def print_answer(answer: AnswerView) -> None:
+    """Print an answer with its sources; where there is none, the reason and the best hits."""
+    if answer.abstained:
+        print(f"I don't know: {answer.abstain_reason}.")
+        if answer.hits:
+            print("\nThe best that was found:")
+            print_hits(answer.hits[:SHOWN_HITS])
+        return
+    for sentence in answer.sentences:
+        marks = "".join(f" [{number}]" for number in sentence.citation_ids)
+        doubt = "" if sentence.supported else " (not supported by the sources)"
+        print(f"{sentence.text}{marks}{doubt}")
+    if not answer.sentences:
+        print(answer.answer)
+    chunks = {hit.chunk_id: hit for hit in answer.hits}
+    print()
+    for citation in answer.citations:
+        _print_citation(citation, chunks.get(citation.chunk_id))
+
+
+def print_hits(hits: Sequence[HitView]) -> None:
+    """Print hits, best first, with the beginning of their texts."""
+    for rank, hit in enumerate(hits, start=1):
+        scores = ", ".join(
+            f"{name} {score:.3f}" for name, score in hit.scores.model_dump().items() if score is not None
+        )
+        print(f"  {rank}. {hit.source}:{hit.start}-{hit.end}  ({scores})")
+        _print_indented(shorten(hit.text, 240))
+
+
+def _print_citation(citation: CitationView, hit: HitView | None) -> None:
+    quote = shorten(citation.quote, QUOTE_CHARACTERS)
+    print(f'  [{citation.id}] {citation.source}:{citation.start}-{citation.end} "{quote}"')
+    if hit is not None:
+        start, end = citation.start - hit.start, citation.end - hit.start
+        before = hit.text[max(0, start - AROUND_CHARACTERS) : start]
+        after = hit.text[end : end + AROUND_CHARACTERS]
+        opening = "…" if start > AROUND_CHARACTERS else ""
+        closing = "…" if end + AROUND_CHARACTERS < len(hit.text) else ""
+        around = " ".join(f"{before}»{hit.text[start:end]}«{after}".split())
+        _print_indented(f"{opening}{around}{closing}")
+
+
+def _print_indented(text: str) -> None:
+    print(textwrap.fill(text, width=100, initial_indent="      ", subsequent_indent="      "))

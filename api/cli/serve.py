@@ -1,0 +1,99 @@
+"""`rag serve` and `rag migrate`."""
+
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from api.cli.common import AsJson, DataDir, print_json, running
+from api.cli.exits import CommandError
+
+if TYPE_CHECKING:
+    from api.build import Application
+
+GRACE_S = 10
+"""How long requests may go on after the server was asked to stop."""
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default: RAG_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default: RAG_PORT.")] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve questions, documents and the log over HTTP, until interrupted."""
+    with (
+        running(data_dir, log_level="INFO", host=host, port=port) as application,
+        _listen(application.settings.host, application.settings.port) as listening,
+    ):
+        url = _url(listening)
+        if as_json:
+            print_json({"url": url, "docs": f"{url}/docs"})
+        else:
+            print(f"Groundwork serves at {url}  (documentation: {url}/docs; Ctrl-C stops it)")
+            print("Requests need a key: rag keys create --role reader", flush=True)
+        # The server raises the signal that stopped it once more when it is done.
+        signal.signal(signal.SIGINT, _done)
+        signal.signal(signal.SIGTERM, _done)
+        _run(application, listening)
+
+
+def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Bring the database's tables up to date."""
+    from api.build import build
+    from api.logs import configure_logging
+    from api.settings import load_settings
+    from store.postgres import migrate as migrate_database
+    from store.postgres import pending_migrations
+
+    settings = load_settings(data_dir=data_dir)
+    configure_logging(settings.log_level or "WARNING")
+    application = build(settings)
+    try:
+        pending = pending_migrations(application.database)
+        if pending:
+            migrate_database(application.database)
+    finally:
+        application.close()
+    if as_json:
+        print_json({"migrated": pending})
+    else:
+        print("The tables are up to date now." if pending else "The tables were up to date.")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CommandError(
+            f"Cannot listen on {host} port {port}: {reason}. Choose others with --host and --port."
+        ) from None
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _run(application: "Application", listening: socket.socket) -> None:
+    import uvicorn
+
+    from api.app import create_app
+
+    config = uvicorn.Config(
+        create_app(application.settings, application),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _done(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(0)

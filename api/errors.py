@@ -1,0 +1,241 @@
+"""Errors as HTTP shows them: problem+json of RFC 9457. The only place that knows error status codes."""
+
+import logging
+import re
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from api.build import PendingMigrationsError
+from ingest.errors import IngestError, UnknownEncodingError, UnknownMediaTypeError
+from rag.errors import CheckpointError, EncoderFilesError, QuestionError, RagError
+from store.errors import (
+    CorpusExistsError,
+    DatabaseUnavailableError,
+    EncoderMismatchError,
+    FilterError,
+    InvalidCursorError,
+    InvalidKeyError,
+    StoreError,
+    UnknownCorpusError,
+    UnknownDocumentError,
+    UnknownKeyError,
+    UnknownResponseError,
+    UnknownSessionError,
+)
+from store.types import Role
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+SHOWN_CHARACTERS = 100
+
+
+class ApiError(Exception):
+    """Base of the errors that only HTTP knows."""
+
+
+class MissingKeyError(ApiError):
+    """The request carries no API key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An API key is needed: send the header `Authorization: Bearer KEY`. "
+            "Make a key with `rag keys create`."
+        )
+
+
+class RoleError(ApiError):
+    """The key's role does not allow this."""
+
+    def __init__(self, role: Role, needed: Role, what: str = "This") -> None:
+        super().__init__(f"{what} needs the role {needed}, but the key's is {role}. Use another key.")
+
+
+class BodyError(ApiError):
+    """The body of a request does not have the form that is needed."""
+
+
+class DocumentError(ApiError):
+    """A document that was sent cannot be one; nothing of it was stored."""
+
+
+class TooLargeError(ApiError):
+    """The body of a request is larger than the settings allow."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"The request's body is larger than {max_bytes:,} bytes. Send less at once, use `rag ingest` on "
+            "the server, or raise RAG_MAX_UPLOAD_BYTES there."
+        )
+
+
+class BusyError(ApiError):
+    """The generator has too much to do."""
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"The question waited {waited_s:g} s for its turn. Try again later.")
+
+
+class NotReadyError(ApiError):
+    """The server cannot answer questions yet, or any more."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__(" ".join(reasons))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a class of errors is shown; `detail` None shows the error's own message.
+
+    Where the message tells about the inside of the server, `detail` stands in its place and the log has both.
+    """
+
+    status: int
+    title: str
+    detail: str | None = None
+
+
+INTERNAL = Kind(500, "Internal error", "Something went wrong in the server; its log has more.")
+UNLOADED = "The server's models cannot be loaded; its log has more."
+
+KINDS: Mapping[type[Exception], Kind] = {
+    MissingKeyError: Kind(401, "No API key"),
+    InvalidKeyError: Kind(401, "Wrong API key"),
+    RoleError: Kind(403, "Role not sufficient"),
+    UnknownCorpusError: Kind(404, "Unknown corpus"),
+    UnknownDocumentError: Kind(404, "Unknown document"),
+    UnknownResponseError: Kind(404, "Unknown response"),
+    UnknownSessionError: Kind(404, "Unknown session"),
+    UnknownKeyError: Kind(404, "Unknown key"),
+    CorpusExistsError: Kind(409, "Corpus exists"),
+    EncoderMismatchError: Kind(409, "Wrong encoder for the corpus"),
+    TooLargeError: Kind(413, "Request too large"),
+    UnknownMediaTypeError: Kind(415, "Unknown media type"),
+    BodyError: Kind(422, "Invalid request"),
+    DocumentError: Kind(422, "Unusable document"),
+    FilterError: Kind(422, "Invalid filter"),
+    InvalidCursorError: Kind(422, "Invalid cursor"),
+    QuestionError: Kind(422, "Unusable question"),
+    UnknownEncodingError: Kind(422, "Unknown encoding"),
+    BusyError: Kind(503, "Busy"),
+    NotReadyError: Kind(503, "Not ready"),
+    PendingMigrationsError: Kind(503, "Tables not up to date"),
+    DatabaseUnavailableError: Kind(
+        503, "Database unavailable", "The server's database cannot be reached. Try again later."
+    ),
+    CheckpointError: Kind(503, "Generator not available", UNLOADED),
+    EncoderFilesError: Kind(503, "Encoder not available", UNLOADED),
+    StoreError: INTERNAL,
+    IngestError: INTERNAL,
+    RagError: INTERNAL,
+}
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 puts it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "type": "urn:groundwork:unknown-corpus",
+                "title": "Unknown corpus",
+                "status": 404,
+                "detail": "There is no corpus 'handbok'. Known corpora: 'handbook'.",
+            }
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def problems(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can fail in these ways, for the OpenAPI documentation."""
+    titles: dict[int, list[str]] = {}
+    for error in errors:
+        titles.setdefault(KINDS[error].status, []).append(KINDS[error].title)
+    return {
+        status: {
+            "description": "; ".join(names),
+            "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+        }
+        for status, names in titles.items()
+    }
+
+
+OF_EVERY_ROUTE = problems(MissingKeyError, RoleError, BodyError)
+
+
+def problem_response(error: Exception) -> JSONResponse:
+    """The response that tells a caller of an error; what it must not tell is logged."""
+    kind = next((KINDS[base] for base in type(error).__mro__ if base in KINDS), INTERNAL)
+    if kind.detail is not None:
+        logger.error("%s: %s", type(error).__name__, error)
+    headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else {}
+    if isinstance(error, BusyError | DatabaseUnavailableError):
+        headers["Retry-After"] = "5"
+    slug = "internal" if kind is INTERNAL else _slug(type(error))
+    return _response(slug, kind.title, kind.status, kind.detail or str(error), headers)
+
+
+def internal_problem() -> JSONResponse:
+    """The response to a request that ran into a mistake of ours."""
+    return _response("internal", INTERNAL.title, INTERNAL.status, INTERNAL.detail or "")
+
+
+def add_error_responses(app: FastAPI) -> None:
+    """Make every error of ours, and those of the framework, a problem+json response."""
+
+    def show(request: Request, error: Exception) -> JSONResponse:
+        return problem_response(error)
+
+    for base in (ApiError, StoreError, IngestError, RagError):
+        app.add_exception_handler(base, show)
+    app.add_exception_handler(RequestValidationError, _show_invalid)
+    app.add_exception_handler(HTTPException, _show_http)
+
+
+def _show_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    complaints = [_complaint(found) for found in error.errors()]
+    detail = "; ".join(complaints) + ". See /docs for what this route takes."
+    return _response("invalid-request", KINDS[BodyError].title, KINDS[BodyError].status, detail)
+
+
+def _show_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    detail = f"{error.detail}: {request.method} {request.url.path}. See /docs for the routes."
+    headers = dict(error.headers or {})
+    return _response("http", str(error.detail), error.status_code, detail, headers)
+
+
+def _complaint(found: Any) -> str:
+    where = ".".join(str(part) for part in found["loc"][1:]) or str(found["loc"][0])
+    if found["type"] == "missing" or found.get("input") in ({}, b"", ""):
+        return f"{where}: {found['msg']}"
+    shortened = reprlib.Repr()
+    shortened.maxstring = shortened.maxother = SHOWN_CHARACTERS
+    return f"{where}: {found['msg']} (given: {shortened.repr(found['input'])})"
+
+
+def _slug(error: type[Exception]) -> str:
+    name = error.__name__.removesuffix("Error")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def _response(
+    slug: str, title: str, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    body = {"type": f"urn:groundwork:{slug}", "title": title, "status": status, "detail": detail}
+    return JSONResponse(body, status, headers, MEDIA_TYPE)

@@ -1,0 +1,1 @@
+"""The shapes that HTTP takes (`…Body`) and gives (`…View`); the command line's JSON has the same."""

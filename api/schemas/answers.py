@@ -1,0 +1,181 @@
+"""Questions, answers and hits.
+
+`start` and `end` count Unicode characters, half-open: of the document's text in citations and hits, of
+`answer` in sentences and in `answer_start` and `answer_end`.
+"""
+
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.fields import Body, Text, View
+
+ANSWER_EXAMPLE: dict[str, Any] = {
+    "response_id": "5f0c8a4e-0e4b-4bd1-9b0c-5b2f6a3f7f10",
+    "session_id": "0d2b6a0c-93a3-4c57-8f0e-61b6a2d3b1aa",
+    "answer": "Thirty days.",
+    "abstained": False,
+    "abstain_reason": None,
+    "answerable_probability": 0.93,
+    "sentences": [{"text": "Thirty days.", "start": 0, "end": 12, "supported": True, "citation_ids": [1]}],
+    "citations": [
+        {
+            "id": 1,
+            "document_id": "8a6f7b0e-7c53-4f43-8d0a-2a9c3c1f0d11",
+            "document_version": 1,
+            "chunk_id": 17,
+            "source": "file:///srv/handbook/leave.md",
+            "start": 1042,
+            "end": 1053,
+            "quote": "Thirty days",
+            "answer_start": 0,
+            "answer_end": 11,
+        }
+    ],
+    "hits": [
+        {
+            "chunk_id": 17,
+            "document_id": "8a6f7b0e-7c53-4f43-8d0a-2a9c3c1f0d11",
+            "document_version": 1,
+            "source": "file:///srv/handbook/leave.md",
+            "title": "Leave",
+            "text": "Thirty days of leave are granted to everyone.",
+            "start": 1042,
+            "end": 1087,
+            "scores": {"keyword": 7.1, "vector": 0.62, "fused": 1.0, "rerank": 0.97},
+        }
+    ],
+    "scores": {"answerability": 0.93},
+    "timings_ms": {"retrieve": 21.4, "generate": 260.8, "cite": 1.9, "total": 284.5},
+    "model": "groundwork-1c9ad0e4b2",
+    "index_position": 4211,
+}
+
+
+class GenerationBody(Body):
+    """How the answer is chosen."""
+
+    temperature: float = Field(0.0, ge=0, le=2, allow_inf_nan=False)
+    """0 takes the most probable words each time."""
+    seed: int = Field(0, ge=0, lt=2**63)
+    """With a temperature above 0: the same seed gives the same answer."""
+
+
+class AskBody(Body):
+    """A question to a corpus."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "question": "How many days of leave do I have?",
+                "corpus": "handbook",
+                "top_k": 10,
+                "filters": {"language": "en"},
+            }
+        }
+    )
+
+    question: str
+    corpus: Text
+    top_k: int = 10
+    """How many chunks to read before answering."""
+    filters: dict[str, Any] = Field(default_factory=dict)
+    """Conditions on the metadata of the documents that may be read."""
+    session_id: UUID | None = None
+    """The conversation to go on with; null opens one."""
+    stream: bool = False
+    """Whether to send the answer as server-sent events."""
+    generation: GenerationBody = GenerationBody()
+
+
+class SentenceView(View):
+    """A sentence of an answer; `supported` says whether its citations bear it."""
+
+    text: str
+    start: int
+    end: int
+    supported: bool
+    citation_ids: list[int]
+
+
+class CitationView(View):
+    """The characters `start` to `end` of a document version, `quote`, behind a part of an answer."""
+
+    id: int
+    document_id: UUID
+    document_version: int
+    chunk_id: int
+    source: str
+    start: int
+    end: int
+    quote: str
+    answer_start: int
+    answer_end: int
+
+
+class ScoresView(View):
+    """Why a chunk was found; null where that part did not find it."""
+
+    keyword: float | None
+    vector: float | None
+    fused: float
+    rerank: float | None
+
+
+class HitView(View):
+    """A chunk that was found, and its place in its document."""
+
+    chunk_id: int
+    document_id: UUID
+    document_version: int
+    source: str
+    title: str
+    text: str
+    start: int
+    end: int
+    scores: ScoresView
+
+
+class AnswerView(View):
+    """An answer with everything that made it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": ANSWER_EXAMPLE})
+
+    response_id: UUID
+    session_id: UUID
+    answer: str
+    abstained: bool
+    abstain_reason: str | None
+    answerable_probability: float
+    sentences: list[SentenceView]
+    citations: list[CitationView]
+    hits: list[HitView]
+    scores: dict[str, float]
+    timings_ms: dict[str, float]
+    model: str
+    index_position: int
+
+
+class SearchBody(Body):
+    """A query to a corpus."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"query": "parental leave", "corpus": "handbook", "mode": "hybrid"}}
+    )
+
+    query: str
+    corpus: Text
+    top_k: int = 10
+    filters: dict[str, Any] = Field(default_factory=dict)
+    mode: Literal["hybrid", "keyword", "vector"] = "hybrid"
+    rerank: bool = False
+    """Whether the generator orders the hits by how well they answer the query."""
+
+
+class SearchView(View):
+    """Chunks, the best first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"hits": ANSWER_EXAMPLE["hits"]}})
+
+    hits: list[HitView]

@@ -1,0 +1,161 @@
+"""Corpora, documents and uploads."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, Json
+
+from api.schemas.fields import Body, Metadata, Name, Text, View
+from store.types import CorpusSummary, DocumentStatus, Origin
+
+
+class CorpusBody(Body):
+    """A corpus to make."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"name": "handbook"}})
+
+    name: Name
+
+
+class CorpusView(View):
+    """A corpus and how much is in it."""
+
+    name: str
+    encoder: str
+    encoder_revision: str
+    dimension: int
+    documents: int
+    chunks: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, summary: CorpusSummary) -> Self:
+        """The view of a corpus."""
+        corpus = summary.corpus
+        return cls(
+            name=corpus.name,
+            encoder=corpus.encoder,
+            encoder_revision=corpus.encoder_revision,
+            dimension=corpus.dimension,
+            documents=summary.documents,
+            chunks=summary.chunks,
+            created_at=corpus.created_at,
+        )
+
+
+class CorporaView(View):
+    """All corpora."""
+
+    corpora: list[CorpusView]
+
+
+class DocumentBody(Body):
+    """A document sent as text; the other way is a multipart form with the file."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "corpus": "handbook",
+                "source": "wiki:leave",
+                "text": "Thirty days of leave are granted to everyone.",
+                "title": "Leave",
+                "metadata": {"language": "en"},
+            }
+        }
+    )
+
+    corpus: Text
+    source: Annotated[Text, Field(min_length=1, max_length=2000)]
+    """What the document is known by: sending it again with another text makes a new version."""
+    text: str
+    title: Text | None = None
+    metadata: Metadata = Field(default_factory=dict)
+    media_type: Text | None = None
+    """How `text` is marked up, such as `text/markdown`; null is plain text."""
+
+
+class UploadForm(Body):
+    """What a form says of the file that it carries."""
+
+    corpus: Text
+    source: Annotated[Text, Field(min_length=1, max_length=2000)] | None = None
+    """What the document is known by; `upload://` and the file's name if left out."""
+    title: Text | None = None
+    metadata: Json[Metadata] | None = None
+    """A JSON object."""
+    encoding: Text | None = None
+    """The encoding of a text that is not UTF-8."""
+
+
+class ProblemView(View):
+    """A piece of an upload that could not become a document; `line` counts from 1, null for all of it."""
+
+    source: str
+    line: int | None
+    kind: str
+    reason: str
+
+
+class UploadView(View):
+    """What became of an upload; `document_id`, `status`, `version` are null for many documents."""
+
+    document_id: UUID | None
+    source: str
+    status: DocumentStatus | None
+    version: int | None
+    chunks: int
+    job_id: UUID
+    documents: dict[str, int]
+    problems: list[ProblemView]
+
+
+class DocumentView(View):
+    """A document as it stands now, without its text."""
+
+    id: UUID
+    source: str
+    title: str
+    version: int
+    sha256: str
+    media_type: str
+    metadata: dict[str, Any]
+    origin: Origin
+    status: DocumentStatus
+    duplicate_of: UUID | None
+    characters: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ChunkView(View):
+    """A chunk of a document."""
+
+    id: int
+    start: int
+    end: int
+    heading_path: list[str]
+
+
+class DocumentWithChunksView(DocumentView):
+    """A document with the chunks of one of its versions, `shown_version`."""
+
+    shown_version: int
+    chunks: list[ChunkView]
+
+
+class DocumentTextView(View):
+    """The text of one version of a document."""
+
+    document_id: UUID
+    version: int
+    source: str
+    title: str
+    text: str
+
+
+class DocumentsView(View):
+    """A page of documents in the order of their sources; `next` is the cursor of the page after."""
+
+    documents: list[DocumentView]
+    next: str | None

@@ -1,0 +1,78 @@
+"""The shapes in which the log of responses is shown."""
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from api.schemas.fields import View
+from store.responses import Response
+
+
+class ResponseSummaryView(View):
+    """A logged response as lists show it; `corpus` is null when the corpus was deleted since."""
+
+    id: UUID
+    session_id: UUID
+    user: str
+    corpus: str | None
+    question: str
+    answer: str
+    abstained: bool
+    abstain_reason: str | None
+    answerable_probability: float | None
+    model: str
+    created_at: datetime
+
+
+class ResponsesView(View):
+    """A page of logged responses, newest first; `next` is the cursor of the page after."""
+
+    responses: list[ResponseSummaryView]
+    next: str | None
+
+
+class LoggedHitView(View):
+    """A chunk that was retrieved, with its scores."""
+
+    chunk_id: int
+    keyword: float | None
+    vector: float | None
+    fused: float
+    rerank: float | None
+
+
+class LoggedCitationView(View):
+    """A citation as it was logged."""
+
+    document_id: UUID
+    document_version: int
+    chunk_id: int
+    start: int
+    end: int
+    quote: str
+    answer_start: int
+    answer_end: int
+
+
+class ResponseView(ResponseSummaryView):
+    """A logged response, whole: `body` is the answer as it was given, `parameters` what was asked for."""
+
+    index_position: int
+    parameters: dict[str, Any]
+    timings_ms: dict[str, float]
+    hits: list[LoggedHitView]
+    citations: list[LoggedCitationView]
+    body: dict[str, Any]
+
+    @classmethod
+    def of(cls, response: Response) -> Self:
+        """The view of a logged response."""
+        return cls(
+            **ResponseSummaryView.model_validate(response.summary).model_dump(),
+            index_position=response.index_position,
+            parameters=dict(response.parameters),
+            timings_ms=dict(response.timings_ms),
+            hits=[LoggedHitView.model_validate(hit) for hit in response.hits],
+            citations=[LoggedCitationView.model_validate(citation) for citation in response.citations],
+            body=dict(response.body),
+        )

@@ -1,0 +1,109 @@
+"""What can be set, by environment variables or a TOML file; `docs/settings.md` lists it for users."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+SETTINGS_FILE = "RAG_SETTINGS_FILE"
+"""Environment variable that names a TOML file with settings; what the environment sets goes before it."""
+
+
+class SettingsError(Exception):
+    """A setting has a value that cannot be used, or the settings file cannot be read."""
+
+
+def default_data_dir() -> Path:
+    """The folder for data when none is given: `$XDG_DATA_HOME/groundwork` or `~/.local/share/groundwork`."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "groundwork"
+
+
+def shipped_checkpoint() -> Path:
+    """The folder of the generator that comes with the package."""
+    return Path(__file__).resolve().parent.parent / "rag" / "checkpoints" / "default"
+
+
+class Settings(BaseSettings):
+    """All settings, checked; each is read from `RAG_` and its name in capitals, or a file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RAG_", env_ignore_empty=True, frozen=True, extra="forbid", validate_default=False
+    )
+
+    database_url: SecretStr | None = None
+    """Address of PostgreSQL; None starts the embedded server in `data_dir`."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where the embedded database, index snapshots and uploads in progress are kept."""
+    encoder: str = "all-MiniLM-L6-v2"
+    """Name or folder of the sentence-transformers model that embeds."""
+    generator: Path = Field(default_factory=shipped_checkpoint)
+    """Folder of the checkpoint that answers."""
+    keyword_engine: Literal["tantivy", "rank-bm25"] = "tantivy"
+    """What keyword indexes are made with."""
+    fusion: Literal["weighted", "rrf"] = "weighted"
+    """How keyword and vector rankings are made into one."""
+    host: str = "127.0.0.1"
+    """Address that the server listens on."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port that the server listens on; 0 takes a free one."""
+    refresh_interval_s: float = Field(0.5, gt=0, le=3600)
+    """How often a running server looks for changes that other processes made."""
+    max_upload_bytes: int = Field(50_000_000, ge=1)
+    """The largest request body, and with it the largest upload."""
+    threads: int | None = Field(None, ge=1, le=1024)
+    """Processor threads for the models; None takes one per core that this process may use."""
+    concurrent_answers: int = Field(1, ge=1, le=64)
+    """How many questions the generator works on at once; each uses all `threads`."""
+    busy_after_s: float = Field(60.0, gt=0, le=3600)
+    """How long a question waits for its turn before the server says that it is busy."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
+    """What is logged; None means INFO for the server and WARNING for all other commands."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line goes before the environment, the environment before the settings file."""
+        path = os.environ.get(SETTINGS_FILE)
+        if not path:
+            return init_settings, env_settings
+        if not Path(path).is_file():
+            raise SettingsError(f"{SETTINGS_FILE} names {path!r}, which is no file. Correct or unset it.")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; `given` goes before environment and file, except where it is None.
+
+    Raises:
+        SettingsError: A value cannot be used, or the settings file cannot be read.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError(" ".join(_complaint(found) for found in error.errors())) from None
+    except (OSError, ValueError) as error:  # the settings file is unreadable, or no TOML
+        raise SettingsError(
+            f"{SETTINGS_FILE}={os.environ.get(SETTINGS_FILE)!r} cannot be read: {error}. Correct or unset it."
+        ) from None
+
+
+def _complaint(found: Any) -> str:
+    name = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "extra_forbidden":
+        return f"There is no setting {name!r}. Known settings: {', '.join(Settings.model_fields)}."
+    shown = "" if name == "database_url" else f"={found['input']!r}"
+    return f"RAG_{name.upper()}{shown} cannot be used: {found['msg']}. See docs/settings.md."

@@ -1,0 +1,131 @@
+"""One document sent over HTTP, from the request's body into a corpus."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from api.build import Application
+from api.encoders import CorpusEncoder
+from api.errors import DocumentError
+from api.schemas.documents import DocumentBody, UploadForm, UploadView
+from ingest.ingest import ingest_readings
+from ingest.readers import Problem, RawDocument, ReadOptions, media_type_of, read
+from ingest.report import Report
+from store import corpora, documents
+from store.types import Corpus
+
+PLAIN = "text/plain"
+UNKNOWN = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was sent: the content, the name of the file that it is in (None: none), and what is said of it."""
+
+    content: IO[bytes]
+    file_name: str | None
+    media_type: str | None
+    corpus: str
+    source: str
+    title: str | None
+    metadata: dict[str, Any]
+    encoding: str | None
+
+
+def upload_of_text(body: DocumentBody, content: IO[bytes]) -> Upload:
+    """A document that was sent as JSON; `content` is its text in UTF-8."""
+    return Upload(
+        content=content,
+        file_name=None,
+        media_type=body.media_type or PLAIN,
+        corpus=body.corpus,
+        source=body.source,
+        title=body.title or body.source,
+        metadata=body.metadata,
+        encoding="utf-8",
+    )
+
+
+def upload_of_file(
+    form: UploadForm, content: IO[bytes], file_name: str | None, media_type: str | None
+) -> Upload:
+    """A document that was sent as a file; its name decides how it is read, else `media_type` does."""
+    name = Path(file_name or "upload").name
+    return Upload(
+        content=content,
+        file_name=name,
+        media_type=None if media_type_of(Path(name)) else media_type or UNKNOWN,
+        corpus=form.corpus,
+        source=form.source or "upload://" + quote(name),
+        title=form.title,
+        metadata=form.metadata or {},
+        encoding=form.encoding,
+    )
+
+
+def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
+    """Bring an upload into its corpus the way `rag ingest` does, and tell what became of it.
+
+    Raises:
+        UnknownCorpusError: There is no such corpus.
+        EncoderMismatchError: The corpus was embedded by another encoder than the server's.
+        UnknownMediaTypeError: No reader is there for it.
+        DocumentError: It cannot be a document; nothing was stored.
+    """
+    with parts.database.transaction() as session:
+        corpora.get(session, upload.corpus)  # a misspelt name must not make a corpus
+        corpus = parts.corpus_to_fill(session, upload.corpus)
+    encoder = CorpusEncoder(parts, corpus)
+    with tempfile.TemporaryDirectory(prefix="groundwork-upload-") as folder:
+        path = Path(folder) / ("upload" + "".join(Path(upload.file_name or "").suffixes[-2:]))
+        with path.open("wb") as file:
+            shutil.copyfileobj(upload.content, file)
+        report = ingest_readings(
+            _readings(path, upload, parts.settings.max_upload_bytes),
+            corpus,
+            database=parts.database,
+            embed=encoder.encode,
+            tokens=encoder.token_offsets,
+            user=user,
+        )
+    return _view(parts, corpus, upload, report)
+
+
+def _readings(path: Path, upload: Upload, max_bytes: int) -> Iterator[RawDocument | Problem]:
+    options = ReadOptions(encoding=upload.encoding, max_document_bytes=max_bytes)
+    title = upload.title or (upload.file_name or "").partition(".")[0] or None
+    found = read(path, options, source=upload.source, media_type=upload.media_type, title=title)
+    for item in found:
+        if isinstance(item, RawDocument):
+            yield replace(
+                item,
+                title=upload.title if upload.title and item.source == upload.source else item.title,
+                metadata={**item.metadata, **upload.metadata},
+            )
+        else:
+            yield item
+
+
+def _view(parts: Application, corpus: Corpus, upload: Upload, report: Report) -> UploadView:
+    counts = report.documents
+    if counts.done + counts.unchanged + counts.duplicate == 0:
+        reasons = "; ".join(dict.fromkeys(problem.reason for problem in report.problems[:3]))
+        raise DocumentError(f"{upload.source!r} cannot be a document: {reasons or 'it is empty'}.")
+    with parts.database.transaction() as session:
+        # A file of records is many documents, none of which has the upload's own source.
+        document = documents.known(session, corpus.id, [upload.source]).get(upload.source)
+    told = report.to_json()
+    return UploadView(
+        document_id=document.id if document else None,
+        source=upload.source,
+        status=document.status if document else None,
+        version=document.version if document else None,
+        chunks=report.chunks,
+        job_id=report.job_id,
+        documents=told["documents"],
+        problems=told["problems"],
+    )

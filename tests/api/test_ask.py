@@ -1,0 +1,195 @@
+import json
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.build import Application
+from api.settings import Settings
+from api.turns import Turns
+from store.types import Role
+from tests.api.conftest import Clients, assert_problem, send_text, serving, serving_app
+
+QUESTION = "How many days of leave are granted?"
+
+
+def ask(client: httpx.Client, **body: object) -> httpx.Response:
+    return client.post("/v1/ask", json={"question": QUESTION, "corpus": "handbook", **body})
+
+
+def test_answer_has_exactly_the_promised_fields(reader: httpx.Client, handbook: str) -> None:
+    answer = ask(reader).raise_for_status().json()
+    assert set(answer) == {
+        "response_id",
+        "session_id",
+        "answer",
+        "abstained",
+        "abstain_reason",
+        "answerable_probability",
+        "sentences",
+        "citations",
+        "hits",
+        "scores",
+        "timings_ms",
+        "model",
+        "index_position",
+    }
+    hit = answer["hits"][0]
+    assert {"chunk_id", "document_id", "source", "text", "start", "end", "scores"} <= set(hit)
+    assert set(hit["scores"]) == {"keyword", "vector", "fused", "rerank"}
+
+
+def test_every_citation_quotes_its_document(reader: httpx.Client, handbook: str) -> None:
+    answer = ask(reader).json()
+    for citation in answer["citations"]:
+        version = {"version": citation["document_version"]}
+        shown = reader.get(f"/v1/documents/{citation['document_id']}/text", params=version).json()
+        assert shown["text"][citation["start"] : citation["end"]] == citation["quote"]
+        start, end = citation["answer_start"], citation["answer_end"]
+        assert answer["answer"][start:end] == citation["quote"]
+    for hit in answer["hits"]:
+        text = reader.get(f"/v1/documents/{hit['document_id']}/text").json()["text"]
+        assert text[hit["start"] : hit["end"]] == hit["text"]
+
+
+def test_same_question_gets_the_same_answer(reader: httpx.Client, handbook: str) -> None:
+    same = ("answer", "abstained", "sentences", "citations", "hits", "answerable_probability")
+    first, second = ask(reader).json(), ask(reader).json()
+    assert [first[name] for name in same] == [second[name] for name in same]
+    assert first["response_id"] != second["response_id"]
+
+
+def test_empty_corpus_makes_it_abstain_with_a_reason(contributor: httpx.Client) -> None:
+    contributor.post("/v1/corpora", json={"name": "handbook"})
+    answer = ask(contributor).json()
+    assert answer["abstained"] is True
+    assert answer["abstain_reason"]
+    assert answer["citations"] == answer["hits"] == []
+
+
+def test_document_of_another_process_is_found_within_a_second(
+    reader: httpx.Client,
+    contributor: httpx.Client,
+    handbook: str,
+    settings: Settings,
+    application: Application,
+) -> None:
+    ask(reader).raise_for_status()
+    with serving(settings, None) as url:  # indexes and connections of its own
+        headers = contributor.headers
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as elsewhere:
+            send_text(elsewhere, "wiki:sabbatical", "A sabbatical takes six months.")
+    application.refresh_indexes()
+    found = reader.post("/v1/search", json={"query": "sabbatical", "corpus": handbook}).json()
+    assert found["hits"][0]["source"] == "wiki:sabbatical"
+
+
+def test_filters_say_which_documents_may_be_read(reader: httpx.Client, handbook: str) -> None:
+    assert ask(reader, filters={"source": "wiki:leave"}).json()["hits"]
+    assert ask(reader, filters={"source": "wiki:other"}).json()["hits"] == []
+
+
+@pytest.mark.parametrize("filters", [{"year": {"near": 1}}, {"and": []}, {"a": "\0"}])
+def test_filter_that_means_nothing_is_422(
+    reader: httpx.Client, handbook: str, filters: dict[str, object]
+) -> None:
+    assert_problem(ask(reader, filters=filters), 422, "filter")
+
+
+@pytest.mark.parametrize("question", ["", " \n ", "\0"])
+def test_empty_question_is_422(reader: httpx.Client, handbook: str, question: str) -> None:
+    assert_problem(ask(reader, question=question), 422, "empty")
+
+
+def test_question_of_100000_characters_is_422_and_names_the_limit(
+    reader: httpx.Client, handbook: str
+) -> None:
+    assert_problem(ask(reader, question="why " * 25_000), 422, "4,000")
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({"top_k": 0}, "top_k"),
+        ({"top_k": 10**6}, "top_k"),
+        ({"top_k": "many"}, "top_k"),
+        ({"corpus": "a\0"}, "corpus"),
+        ({"question": None}, "question"),
+        ({"temperature": 1}, "temperature"),
+        ({"generation": {"temperature": -1}}, "generation.temperature"),
+        ({"session_id": "mine"}, "session_id"),
+    ],
+)
+def test_field_that_cannot_be_used_is_422_and_named(
+    reader: httpx.Client, handbook: str, body: dict[str, object], word: str
+) -> None:
+    assert_problem(ask(reader, **body), 422, word)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"", b"[]", b'"x"', b"\xff", b'{"question": "\\ud800", "corpus": "c"}']
+)
+def test_body_that_is_no_object_is_a_client_error(reader: httpx.Client, content: bytes) -> None:
+    response = reader.post("/v1/ask", content=content, headers={"Content-Type": "application/json"})
+    assert 400 <= response.status_code < 500
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_unknown_corpus_is_404(reader: httpx.Client, handbook: str) -> None:
+    assert_problem(ask(reader, corpus="handbok"), 404, "'handbok'", "'handbook'")
+
+
+def test_session_goes_on_for_its_user_only(reader: httpx.Client, clients: Clients, handbook: str) -> None:
+    session_id = ask(reader).json()["session_id"]
+    assert ask(reader, session_id=session_id).json()["session_id"] == session_id
+    stranger = clients.of(Role.READER, "stranger")
+    assert_problem(ask(stranger, session_id=session_id), 404, session_id)
+
+
+def test_streamed_answer_ends_with_the_whole_of_it(reader: httpx.Client, handbook: str) -> None:
+    events = []
+    response = ask(reader, stream=True)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    for block in response.text.strip().split("\n\n"):
+        name, data = block.split("\n")
+        events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    names = [name for name, _ in events]
+    done = events[-1][1]
+    assert names[0] == "retrieval"
+    assert names[-1] == "done"
+    assert "".join(data["text"] for name, data in events if name == "token") == done["answer"]
+    assert [data for name, data in events if name == "citation"] == done["citations"]
+
+
+def test_failure_of_a_streamed_question_is_a_problem(reader: httpx.Client, handbook: str) -> None:
+    assert_problem(ask(reader, question="", stream=True), 422, "empty")
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "keyword", "vector"])
+def test_search_finds_in_every_mode(reader: httpx.Client, handbook: str, mode: str) -> None:
+    body = {"query": "parental leave", "corpus": handbook, "mode": mode, "top_k": 1}
+    hits = reader.post("/v1/search", json=body).json()["hits"]
+    assert len(hits) == 1
+    assert hits[0]["source"] == "wiki:leave"
+    assert (hits[0]["scores"]["keyword"] is None) == (mode == "vector")
+    assert hits[0]["scores"]["rerank"] is None
+
+
+def test_reranked_search_tells_the_reranker_s_scores(reader: httpx.Client, handbook: str) -> None:
+    body = {"query": "parental leave", "corpus": handbook, "rerank": True}
+    hits = reader.post("/v1/search", json=body).json()["hits"]
+    scores = [hit["scores"]["rerank"] for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_question_that_waits_too_long_for_its_turn_is_503(
+    settings: Settings, application: Application, reader: httpx.Client, handbook: str
+) -> None:
+    app = create_app(settings, application)
+    app.state.turns = Turns(at_once=1, busy_after_s=0.01)
+    with serving_app(app) as url, app.state.turns.turn():
+        response = httpx.post(
+            f"{url}/v1/ask", json={"question": QUESTION, "corpus": handbook}, headers=reader.headers
+        )
+    assert_problem(response, 503, "waited 0.01 s")
+    assert response.headers["retry-after"] == "5"

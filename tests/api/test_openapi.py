@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+
+from api.app import create_app
+from api.settings import load_settings
+
+OPEN = {"/health", "/ready"}
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return create_app(load_settings()).openapi()
+
+
+def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_route_has_summary_description_and_tag(schema: dict[str, Any]) -> None:
+    for path, method, operation in operations(schema):
+        assert operation["summary"], (path, method)
+        assert operation["description"], (path, method)
+        assert operation["tags"], (path, method)
+
+
+def test_every_route_but_health_needs_a_key_and_says_so(schema: dict[str, Any]) -> None:
+    for path, method, operation in operations(schema):
+        assert ("security" in operation) == (path not in OPEN), (path, method)
+        assert ({"401", "403"} <= set(operation["responses"])) == (path not in OPEN), (path, method)
+
+
+def test_failures_are_documented_as_problems(schema: dict[str, Any]) -> None:
+    for path, method, operation in operations(schema):
+        for status, response in operation["responses"].items():
+            if status.startswith(("4", "5")):
+                assert list(response["content"]) == ["application/problem+json"], (path, method, status)
+
+
+def test_every_body_has_an_example(schema: dict[str, Any]) -> None:
+    for path, method, operation in operations(schema):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            shape = content["schema"]
+            name = shape.get("$ref", "").rpartition("/")[2]
+            shape = schema["components"]["schemas"].get(name, shape)
+            assert "example" in shape, (path, method)
+
+
+def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
+    assert set(schema["paths"]) == {
+        "/v1/ask",
+        "/v1/search",
+        "/v1/documents",
+        "/v1/documents/{document_id}",
+        "/v1/documents/{document_id}/text",
+        "/v1/corpora",
+        "/v1/corpora/{name}",
+        "/v1/responses",
+        "/v1/responses/{response_id}",
+        "/v1/keys",
+        "/v1/keys/{key_id}",
+        "/health",
+        "/ready",
+    }

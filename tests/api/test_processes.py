@@ -1,0 +1,90 @@
+"""What only processes of their own show: what they import, and how they stop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from store.postgres import Database
+
+RUN = "from api.cli import main; main()"
+RUN_AND_TELL = """
+import sys
+from api.cli import main
+try:
+    main()
+finally:
+    print(sorted({"torch", "sentence_transformers", "fastapi", "faiss"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def environment(database: Database, tmp_path: Path, checkpoint_folder: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "RAG_DATABASE_URL": database.url,
+        "RAG_DATA_DIR": str(tmp_path / "data"),
+        "RAG_GENERATOR": str(checkpoint_folder),
+        "RAG_THREADS": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["ingest", "--help"], ["keys", "list"], ["documents", "list", "--corpus", "x"]]
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_AND_TELL, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@contextmanager
+def server(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN, "serve", "--port", "0", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_server_says_where_it_is_and_stops_in_order(
+    environment: dict[str, str], number: signal.Signals
+) -> None:
+    with server(environment, "--json") as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        assert httpx.get(f"{told['url']}/health").status_code == 200
+        assert httpx.get(told["docs"]).status_code == 200
+        process.send_signal(number)
+        assert process.wait(30) == 0
+
+
+def test_port_in_use_is_2_and_says_how_to_choose_another(environment: dict[str, str]) -> None:
+    with server(environment, "--json") as process:
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["url"].rpartition(":")[2]
+        with server(environment, "--port", port) as second:
+            _, err = second.communicate(timeout=30)
+        assert second.returncode == 2
+        assert port in err
+        assert "--port" in err

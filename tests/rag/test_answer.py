@@ -1,0 +1,142 @@
+"""Questions through search, a scripted generator, citation and the log, on a real database."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from rag.answer import MAX_QUESTION_CHARACTERS, NO_ANSWER, Answer, Answerer, AskRequest, to_json
+from rag.errors import QuestionError
+from rag.generator.compose import Segment
+from rag.generator.decode import GenerationSettings
+from rag.generator.generate import Calibration, Generated
+from rag.generator.passages import Passage
+from rag.retriever.retriever import Retriever
+from store import conversations, corpora, documents
+from store.errors import UnknownCorpusError, UnknownSessionError
+from store.index.local import LocalIndexes
+from store.postgres import Database
+from tests.fake_encoder import FakeEncoder
+from tests.store.samples import new_document
+
+ENCODER = FakeEncoder()
+TEXT = "owls hunt at night\nthe fox hunts hens\nelk live in the north"
+
+
+class ScriptedGenerator:
+    """Copies the last word of the first passage; as sure as it is told to be."""
+
+    name = "scripted"
+    calibration = Calibration(threshold=0.5)
+
+    def __init__(self, probability: float = 0.9) -> None:
+        self.probability = probability
+        self.asked: list[tuple[str, Sequence[Passage]]] = []
+
+    def generate(self, question: str, passages: Sequence[Passage], settings: GenerationSettings) -> Generated:
+        self.asked.append((question, passages))
+        if not passages:
+            return Generated("", (), 0.0, 30.0, (), None)
+        text = passages[0].text
+        start = text.rindex(" ") + 1
+        word = text[start:]
+        segment = Segment(0, len(word), 0, start, len(text))
+        return Generated(word, (segment,), self.probability, -1.0, tuple(0.5 for _ in passages), (0, start))
+
+    def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
+        return [float("elk" in p.text) for p in passages]
+
+
+@pytest.fixture
+def answerer(database: Database, tmp_path: Path) -> Iterator[Answerer]:
+    with database.transaction() as session:
+        corpus = corpora.create(session, "zoo", ENCODER.name, ENCODER.revision, ENCODER.dimension)
+        documents.put(session, corpus.id, new_document("zoo.txt", TEXT), ENCODER.chunks_of(TEXT))
+    indexes = LocalIndexes(tmp_path / "indexes", database)
+    generator = ScriptedGenerator()
+    yield Answerer(database, Retriever(database, indexes, ENCODER), lambda: generator)
+    indexes.close()
+
+
+def ask(answerer: Answerer, question: str = "What does the fox hunt?", **changes: object) -> Answer:
+    return answerer.ask(AskRequest(question, "zoo", "ada", **changes))
+
+
+def test_an_answer_points_at_its_document(answerer: Answerer) -> None:
+    answer = ask(answerer)
+    (citation,) = answer.citations
+    assert (answer.answer, TEXT[citation.start : citation.end], citation.quote) == ("hens",) * 3
+    assert answer.answer[citation.answer_start : citation.answer_end] == citation.quote
+    assert [(s.text, s.supported, s.citation_ids) for s in answer.sentences] == [("hens", True, (1,))]
+
+
+def test_a_citation_holds_after_the_document_changed(answerer: Answerer) -> None:
+    citation = ask(answerer).citations[0]
+    with answerer.database.transaction() as session:
+        corpus = corpora.get(session, "zoo")
+        documents.put(session, corpus.id, new_document("zoo.txt", "all new"), ENCODER.chunks_of("all new"))
+    with answerer.database.transaction() as session:
+        old = documents.text(session, citation.document_id, citation.document_version)
+    assert old.text[citation.start : citation.end] == citation.quote
+
+
+def test_an_answer_is_logged_whole(answerer: Answerer) -> None:
+    answer = ask(answerer, top_k=2, filters={})
+    with answerer.database.transaction() as session:
+        logged = conversations.get_response(session, answer.response_id)
+    assert logged.summary.user == "ada"
+    assert logged.body == to_json(answer)
+    assert [h.chunk_id for h in logged.hits] == [h.chunk_id for h in answer.hits]
+    assert logged.citations[0].quote == "hens"
+    assert logged.parameters["top_k"] == 2
+    assert set(logged.timings_ms) == {"retrieve", "generate", "cite", "total"}
+
+
+def test_an_unlikely_answer_is_withheld(answerer: Answerer) -> None:
+    answerer.generator.probability = 0.2
+    answer = ask(answerer)
+    assert answer.abstained and answer.answer == NO_ANSWER
+    assert answer.abstain_reason is not None and "probably do not hold" in answer.abstain_reason
+    assert (answer.sentences, answer.citations) == ((), ()) and answer.hits
+
+
+def test_nothing_found_is_said(answerer: Answerer) -> None:
+    answer = ask(answerer, filters={"title": "no such title"})
+    assert answer.abstained and answer.abstain_reason == "nothing in the corpus matches the question"
+
+
+def test_a_conversation_goes_on_for_its_own_user_only(answerer: Answerer) -> None:
+    first = ask(answerer)
+    assert ask(answerer, session_id=first.session_id).session_id == first.session_id
+    with pytest.raises(UnknownSessionError):
+        answerer.ask(AskRequest("Why?", "zoo", "bob", session_id=first.session_id))
+    with pytest.raises(UnknownSessionError):
+        ask(answerer, session_id=uuid4())
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [("", "empty"), ("  \n", "empty"), ("x" * 100_000, f"at most {MAX_QUESTION_CHARACTERS:,}")],
+)
+def test_a_question_that_cannot_be_read_is_refused(answerer: Answerer, question: str, message: str) -> None:
+    with pytest.raises(QuestionError, match=message):
+        ask(answerer, question)
+
+
+@pytest.mark.parametrize("top_k", [0, 21])
+def test_top_k_out_of_range_is_refused(answerer: Answerer, top_k: int) -> None:
+    with pytest.raises(QuestionError, match=f"top_k is {top_k}"):
+        ask(answerer, top_k=top_k)
+
+
+def test_an_unknown_corpus_is_refused(answerer: Answerer) -> None:
+    with pytest.raises(UnknownCorpusError, match="zoo"):
+        answerer.ask(AskRequest("Why?", "zooo", "ada"))
+
+
+def test_reranking_orders_by_the_generators_relevance(answerer: Answerer) -> None:
+    plain = answerer.search("fox hunts hens", "zoo", 3)
+    reranked = answerer.search("fox hunts hens", "zoo", 3, rerank=True)
+    assert plain[0].text == "the fox hunts hens" and plain[0].scores.rerank is None
+    assert reranked[0].text == "elk live in the north" and reranked[0].scores.rerank == 1.0

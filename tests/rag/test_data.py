@@ -1,0 +1,77 @@
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from rag.errors import DataError
+from rag.generator.passages import Passage
+from rag.training.data import Answer, Example, Mixture, Source, gather, read_examples, retrieve_distractors
+from rag.training.recipe import recipe_sources
+
+
+def line(number: int, **changes: object) -> dict[str, object]:
+    passage = f"Ship {number} sailed to port {number} in the year {1800 + number}."
+    return {
+        "id": str(number),
+        "source": "test",
+        "title": f"Ship {number}",
+        "passage": passage,
+        "question": f"Where did ship {number} sail?",
+        "answers": [{"text": f"port {number}", "start": passage.index("port")}],
+        "answerable": True,
+        **changes,
+    }
+
+
+def write(path: Path, *records: object) -> Path:
+    with gzip.open(path, "wt") as file:
+        file.writelines(json.dumps(r) + "\n" for r in records)
+    return path
+
+
+def test_reading_takes_answers_and_answerability(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", line(1), line(2, answers=[], answerable=False))
+    first, second = read_examples(path)
+    assert first.answers == (Answer("port 1", 17),)
+    assert (first.answerable, second.answerable) == (True, False)
+
+
+def test_a_broken_line_is_named_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(line(1)) + "\n{broken\n")
+    with pytest.raises(DataError, match="line 2"):
+        list(read_examples(path))
+
+
+def test_a_distractor_is_like_the_question_and_holds_no_answer() -> None:
+    def example(passage: str, question: str, answer: str) -> Example:
+        return Example(passage, "t", question, (Passage(passage),), 0, (Answer(answer, 0),), None)
+
+    examples = [
+        example("The ship reached Lisbon in spring.", "Where did the ship go in spring?", "Lisbon"),
+        example("A ship left Porto in spring.", "Which?", "Porto"),
+        example("The ship then went from Lisbon to sea in spring.", "Which?", "sea"),
+        example("Cats sleep.", "Who?", "Cats"),
+    ]
+    assert retrieve_distractors(examples, [0])[0].text == "A ship left Porto in spring."
+
+
+def test_held_out_articles_are_not_trained_on(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", *(line(n) for n in range(60)))
+    split = gather([Source(path)], Mixture(0.0, 0.0, dev_share=0.3), seed=1)
+    train, dev = ({e.passages[0].title for e in part} for part in (split.train, split.dev))
+    assert len(train) + len(dev) == 60 and not train & dev and len(dev) > 5
+
+
+def test_gathering_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", *(line(n) for n in range(40)))
+    mixture = Mixture(0.5, 0.3)
+    first, again, other = (gather([Source(path, 20)], mixture, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    assert any(len(e.passages) == 2 for e in first.train) and any(not e.answerable for e in first.train)
+
+
+def test_a_recipe_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"squad-train\.jsonl\.gz"):
+        recipe_sources(tmp_path)

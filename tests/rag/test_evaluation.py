@@ -1,0 +1,97 @@
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rag.errors import DataError
+from rag.evaluation.passage_index import PassageIndex
+from rag.evaluation.qa import evaluate_qa, passages_of_files, retrieve_from
+from rag.evaluation.retrieval import evaluate_retrieval
+from rag.generator.compose import Segment
+from rag.generator.generate import Calibration, Generated
+from rag.generator.passages import Passage
+from tests.fake_encoder import FakeEncoder
+from tests.rag.test_data import line
+
+
+class FirstWords:
+    """Answers with "port" and a number where the passage has a port; always from the first passage."""
+
+    calibration = Calibration(threshold=0.5)
+
+    def generate(self, question: str, passages: Sequence[Passage]) -> Generated:
+        text = passages[0].text
+        start = text.find("port")
+        if start < 0:
+            return Generated("none", (Segment(0, 4),), 0.1, 1.0, (0.1,), None)
+        end = text.index(" ", start + 5)
+        return Generated(
+            text[start:end], (Segment(0, end - start, 0, start, end),), 0.9, -1.0, (0.9,), (0, start)
+        )
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    records = [
+        line(1),
+        line(2, answers=[{"text": "the year 1802", "start": 0}]),
+        line(3, passage="Nothing was said.", answers=[], answerable=False),
+    ]
+    path = tmp_path / "ships.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return path
+
+
+def test_figures_of_a_set_by_hand(file: Path) -> None:
+    predictions = []
+    report = evaluate_qa([file], FirstWords(), on_prediction=lambda name, p: predictions.append((name, p)))
+    figures = report["sets"]["ships"]
+    # The first answer is right, the second shares no word with "the year 1802", the third has none to give.
+    assert (figures["n"], figures["em"], figures["f1"]) == (3, 50.0, 50.0)
+    assert figures["answerable_auc"] == 1.0
+    assert figures["best_f1"] == pytest.approx(100 * 2 / 3)
+    assert (figures["verified_share"], figures["citation_precision"]) == (1.0, 1.0)
+    assert figures["abstained_share"] == pytest.approx(1 / 3)
+    assert [name for name, _ in predictions] == ["ships"] * 3
+    assert predictions[0][1].citations[0].quote == "port 1"
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "none.jsonl").write_text("\n")
+    with pytest.raises(DataError, match="holds no example"):
+        evaluate_qa([tmp_path / "none.jsonl"], FirstWords())
+
+
+def test_open_questions_are_answered_from_what_is_retrieved(file: Path, tmp_path: Path) -> None:
+    passages = passages_of_files([file])
+    index = PassageIndex([p.text for p in passages], FakeEncoder(), tmp_path / "index")
+    retrieve = retrieve_from(index, passages, 1)
+    assert retrieve("Where did ship 2 sail?")[0].text.startswith("Ship 2")
+    index.close()
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    documents = [("a", "foxes hunt hens"), ("b", "owls hunt mice"), ("c", "elk eat grass"), ("e", "")]
+    corpus = [{"_id": i, "title": "", "text": t} for i, t in documents]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(d) + "\n" for d in corpus))
+    queries = [{"_id": "1", "text": "what do owls hunt"}, {"_id": "2", "text": "not judged"}]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(q) + "\n" for q in queries))
+    (folder / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\n1\tb\t1\n")
+    return folder
+
+
+def test_every_mode_is_measured_on_judged_queries(collection: Path, tmp_path: Path) -> None:
+    report = evaluate_retrieval([collection], FakeEncoder(), tmp_path / "indexes")
+    figures = report["sets"]["tiny"]
+    assert set(figures) == {"keyword", "vector", "rrf", "weighted"}
+    assert figures["keyword"]["ndcg@10"] == figures["weighted"]["hit@1"] == 1.0
+    assert figures["vector"]["recall@100"] == 1.0
+
+
+def test_a_folder_of_another_form_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"corpus\.jsonl"):
+        evaluate_retrieval([tmp_path], FakeEncoder(), tmp_path / "indexes")

@@ -1,0 +1,80 @@
+"""A short training run of the real model on made-up data."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from rag.generator import checkpoint
+from rag.generator.generate import LocalGenerator
+from rag.generator.passages import Passage
+from rag.training.calibrate import Signals, calibrate
+from rag.training.data import Mixture, Source
+from rag.training.run import run
+from rag.training.train import TrainProgress, TrainSettings, rate, train
+from tests.rag.test_data import line
+
+
+class StopTrainingError(Exception):
+    """Stands for the power cut."""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    path = tmp_path / "ships.jsonl"
+    records = [line(n) if n % 3 else line(n, answers=[], answerable=False) for n in range(40)]
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    return Source(path)
+
+
+def settings(source: Source, out: Path) -> TrainSettings:
+    return TrainSettings(
+        (source,), out, batch_tokens=400, save_every=1, report_every=1, mixture=Mixture(0.0, 0.0, 0.3)
+    )
+
+
+def nothing(progress: TrainProgress) -> None:
+    pass
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_to_the_same_weights(source: Source, tmp_path: Path) -> None:
+    whole = train(settings(source, tmp_path / "whole"), nothing)
+
+    def stop(progress: TrainProgress) -> None:
+        if progress.step == 2:
+            raise StopTrainingError
+
+    with pytest.raises(StopTrainingError):
+        train(settings(source, tmp_path / "stopped"), stop)
+    resumed = train(settings(source, tmp_path / "stopped"), nothing)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_a_checkpoint_answers_as_the_model_that_wrote_it(source: Source, tmp_path: Path) -> None:
+    description = run(settings(source, tmp_path / "out"), nothing, "cpu", {"command": "test"})
+    generator = LocalGenerator(tmp_path / "out")
+    first = generator.generate("Where did ship 7 sail?", [Passage("Ship 7 sailed to port 7.")])
+    again = LocalGenerator(tmp_path / "out").generate(
+        "Where did ship 7 sail?", [Passage("Ship 7 sailed to port 7.")]
+    )
+    assert first == again
+    assert description["settings"]["seed"] == 7 and description["dev"]["examples"] > 0
+    assert not (tmp_path / "out" / "resume.pt").exists()
+    assert "words.weight" not in checkpoint.load_file(tmp_path / "out" / checkpoint.WEIGHTS)
+
+
+def test_the_learning_rate_rises_then_falls_to_zero() -> None:
+    rates = [rate(step, 100, 0.1) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == 1.0 and rates[100] == 0.0
+    assert rates[55] == pytest.approx(0.5)
+
+
+def test_calibration_separates_what_the_signals_separate() -> None:
+    signals = [Signals(-2.0 + n / 10, 1.0, True, 1.0) for n in range(10)]
+    signals += [Signals(1.0 + n / 10, -1.0, False, 0.0) for n in range(10)]
+    fitted = calibrate(signals)
+    assert fitted.probability(-2.0, 1.0) > fitted.threshold > fitted.probability(1.0, -1.0)
