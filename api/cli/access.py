@@ -70,7 +70,7 @@ def revoke(
 
 @users_app.command("list")
 def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List who asked or ingested something or has keys: the roles of valid keys, and how many were revoked."""
+    """List all users with the roles of their valid keys, and how many keys were revoked."""
     from store import access
 
     with running(data_dir) as application, application.database.transaction() as session:
