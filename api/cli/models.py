@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -75,7 +74,10 @@ def train(
         sources=recipe_sources(qa), out=out, seed=seed, epochs=epochs, max_steps=max_steps
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    lineage = {"command": " ".join(["rag", *sys.argv[1:]]), "commit": commit()}
+    # Folders are left out: a checkpoint travels, and where its data lay says nothing; their hashes do.
+    limit = f" --max-steps {max_steps}" if max_steps else ""
+    command = f"rag train --qa FOLDER --out FOLDER --seed {seed} --epochs {epochs}{limit}"
+    lineage = {"command": command, "commit": commit()}
     with _TrainBar() as bar:
         description = run(settings, bar.show, device, lineage)
     if as_json:
