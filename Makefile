@@ -40,9 +40,13 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes the versions that are installed now; run it after changing pyproject.toml in a fresh environment.
-lock: $(STAMP)
-	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+# Pins what pyproject.toml allows today, found out in an environment of its own.
+lock:
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[cpu,dev]'
+	build/lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	build/lock/bin/python -m pip index versions faiss-gpu | sed -n '1s/^faiss-gpu (\(.*\))$$/faiss-gpu==\1/p' >> requirements.lock
 
 clean:
-	rm -rf $(VENV) data build *.egg-info
+	rm -rf $(VENV) build *.egg-info

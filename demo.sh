@@ -8,12 +8,21 @@ rag=$1
     "What does functools.lru_cache do?" \
     "Which exception is raised when a subprocess times out?" \
     "Where does Groundwork keep the text of documents?"
+key_file=$RAG_DATA_DIR/demo.key
+if [ ! -s "$key_file" ]; then
+    umask 077
+    "$rag" keys create --role reader --user demo --json | sed 's/.*"key": *"\([^"]*\)".*/\1/' > "$key_file"
+fi
 cat <<END
 
-That was asked from the command line. To serve the same corpus over HTTP:
+That was asked from the command line. To ask the same corpus over HTTP, start the server:
 
-    export RAG_DATA_DIR=$RAG_DATA_DIR
-    $rag keys create --role reader --user me
-    $rag serve
+    RAG_DATA_DIR=$RAG_DATA_DIR $rag serve
+
+and ask from another terminal, with the reader's key that was made for you in $key_file:
+
+    curl http://127.0.0.1:8000/v1/ask -H "Authorization: Bearer \$(cat $key_file)" \\
+         -H "Content-Type: application/json" \\
+         -d '{"question": "What does functools.lru_cache do?", "corpus": "python"}'
 
 END

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.lazy import Lazy
+from ingest.cuts import ChunkSize
 from store import corpora
 from store.types import Corpus
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rag.encoder import Encoder
 
 TEXTS_PER_SLICE = 64
+USUAL_ENCODER = "all-MiniLM-L6-v2"
+"""The encoder that the default chunk size was made for."""
 
 
 class SharedEncoder:
@@ -70,6 +73,12 @@ class CorpusEncoder:
             EncoderMismatchError: The corpus was embedded by another encoder.
         """
         return self._fitting.get().token_offsets(texts)
+
+    def chunk_size(self) -> ChunkSize:
+        """How large chunks may be for the encoder to read them whole; loads it unless it is the usual one."""
+        if self._corpus.encoder == USUAL_ENCODER:
+            return ChunkSize()
+        return ChunkSize.for_window(self._fitting.get().window)
 
     def _load(self) -> SharedEncoder:
         encoder = self._application.encoder

@@ -81,7 +81,12 @@ class BusyError(ApiError):
     """The generator has too much to do."""
 
     def __init__(self, waited_s: float) -> None:
-        super().__init__(f"The question waited {waited_s:g} s for its turn. Try again later.")
+        why = (
+            f"The question waited {waited_s:g} s for its turn"
+            if waited_s
+            else "Too many questions are waiting"
+        )
+        super().__init__(f"{why}. Try again later.")
 
 
 class NotReadyError(ApiError):

@@ -12,8 +12,8 @@ from api.build import Application
 from api.encoders import CorpusEncoder
 from api.errors import DocumentError
 from api.schemas.documents import DocumentBody, UploadForm, UploadView
-from ingest.ingest import ingest_readings
-from ingest.readers import Problem, RawDocument, ReadOptions, media_type_of, read
+from ingest.ingest import IngestOptions, ingest_readings
+from ingest.readers import SUFFIXES, Problem, RawDocument, ReadOptions, media_type_of, read
 from ingest.report import Report
 from store import corpora, documents
 from store.types import Corpus
@@ -81,7 +81,7 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
         corpus = parts.corpus_to_fill(session, upload.corpus)
     encoder = CorpusEncoder(parts, corpus)
     with tempfile.TemporaryDirectory(prefix="groundwork-upload-") as folder:
-        path = Path(folder) / ("upload" + "".join(Path(upload.file_name or "").suffixes[-2:]))
+        path = Path(folder) / ("upload" + _known_suffixes(upload.file_name or ""))
         with path.open("wb") as file:
             shutil.copyfileobj(upload.content, file)
         report = ingest_readings(
@@ -90,9 +90,16 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
             database=parts.database,
             embed=encoder.encode,
             tokens=encoder.token_offsets,
+            options=IngestOptions(chunk_size=encoder.chunk_size()),
             user=user,
         )
     return _view(parts, corpus, upload, report)
+
+
+def _known_suffixes(file_name: str) -> str:
+    """The end of a file name as far as readers go by it; a name from outside is no name for a file here."""
+    known = (*SUFFIXES, ".gz")
+    return "".join(s for s in Path(file_name.replace("\0", "")).suffixes[-2:] if s.lower() in known)
 
 
 def _readings(path: Path, upload: Upload, max_bytes: int) -> Iterator[RawDocument | Problem]:

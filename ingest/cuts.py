@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,14 @@ class ChunkSize:
                 f"Chunks of {self.target_tokens} tokens, at most {self.max_tokens}, cannot be made: "
                 f"choose a target between 8 and the maximum."
             )
+
+    @classmethod
+    def for_window(cls, window: int) -> Self:
+        """Returns the usual size, or less, for an encoder that reads `window` tokens, two of them its own.
+
+        Raises ValueError for a window of fewer than 10 tokens.
+        """
+        return cls(min(cls.target_tokens, window - 2), window - 2)
 
 
 @dataclass(frozen=True)

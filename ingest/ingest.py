@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -136,13 +137,14 @@ class _Journey:
         started = time.monotonic()
         with self._database.transaction() as session:
             job_id = jobs.start(session, self._corpus.id, user, "ingest")
+            started_at = jobs.get(session, job_id).started_at  # by the database's clock
         try:
             tell(self._tally, 0.0)
             for batch in self._batches(readings):
                 self._store(batch)
                 tell(self._tally, time.monotonic() - started)
             for scope in pruned:
-                self._prune(scope)
+                self._prune(scope, started_at)
         except BaseException as error:
             self._note_failure(job_id, error, time.monotonic() - started)
             raise
@@ -275,19 +277,26 @@ class _Journey:
                 self._tally.count("done")
                 self._tally.chunks += len(item.chunks)
 
-    def _prune(self, scope: Scope) -> None:
-        """Removes what lies under a path and was not seen, but nothing of what could not be read whole."""
+    def _prune(self, scope: Scope, started_at: datetime) -> None:
+        """Removes what lies under a path and was not seen, but nothing of what could not be read whole.
+
+        What others stored or changed since the job started stays: they saw the files later than we did.
+        So does a duplicate that took its original's place meanwhile; the next run removes it.
+        """
         with self._database.snapshot() as session:
             gone = [
                 found.id
-                for found in documents.sources_under(session, self._corpus.id, [scope.prefix])
+                for found in documents.sources_under(
+                    session, self._corpus.id, [scope.prefix], updated_before=started_at
+                )
                 if hash(found.source) not in self._seen
                 and scope.covers(found.source)
                 and not self._tally.is_damaged(found.source)
             ]
         for start in range(0, len(gone), _REMOVED_AT_ONCE):
             with self._database.transaction() as session:
-                removed = documents.remove(session, self._corpus.id, gone[start : start + _REMOVED_AT_ONCE])
+                ids = gone[start : start + _REMOVED_AT_ONCE]
+                removed = documents.remove(session, self._corpus.id, ids, updated_before=started_at)
             self._tally.count("removed", removed)
 
     def _note_failure(self, job_id: UUID, error: BaseException, seconds: float) -> None:
@@ -305,9 +314,12 @@ def _differs(original: UUID | None, old: Document | None) -> bool:
 
 
 def _moves_title(document: RawDocument, old: Document) -> bool:
-    """Whether a title that was embedded with the chunks has changed."""
+    """Whether a title that is embedded with the chunks, or was, has changed.
+
+    Only records have such titles. One whose title field is gone is titled by its file's name instead.
+    """
     in_path = bool(document.headings) and document.headings[0].start == document.headings[0].end
-    return in_path and document.title != old.title
+    return (in_path or "#" in document.source) and document.title != old.title
 
 
 def _label(document: RawDocument | Document) -> tuple[str, str, dict[str, object]]:

@@ -2,15 +2,15 @@
 
 import os
 import stat
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 from ingest.errors import MissingPathError
 from ingest.readers import Problem, ProblemKind, Reading, ReadOptions, file_source, media_type_of, read
 from ingest.readers.pydoc import SCHEME, STANDARD_LIBRARY, pydoc_modules, read_pydoc
-from ingest.readers.pydoc_modules import ModuleFile
+from ingest.readers.pydoc_modules import ModuleFile, standard_library_would_list, would_list
 
 _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
@@ -61,7 +61,7 @@ def find_inputs(paths: Sequence[str]) -> Inputs:
                 found.setdefault(SCHEME + module.name, Input(module, module.size_bytes))
         else:
             file = Path(os.path.abspath(path))  # noqa: PTH100 - resolves "..", but no links, as sources do
-            if not os.path.lexists(file):
+            if not path or not os.path.lexists(file):
                 raise MissingPathError(path)
             scopes.append(_file_scope(file))
             for place, item in _walk(file) if file.is_dir() else [(str(file), _file(file))]:
@@ -136,16 +136,23 @@ def _skipped(path: Path) -> Input:
 def _file_scope(path: Path) -> Scope:
     source = file_source(path)
     if path.is_dir():
-        return Scope(source.rstrip("/") + "/", lambda _: True)
+        prefix = source.rstrip("/") + "/"
+        return Scope(prefix, lambda other: _is_walked(path, other.removeprefix(prefix)))
     return Scope(source, lambda other: other == source or other.startswith(source + "#"))
 
 
 def _module_scope(name: str) -> Scope:
     if name == STANDARD_LIBRARY:
-        return Scope(SCHEME, lambda other: _top_module(other) in sys.stdlib_module_names)
-    source = SCHEME + name
-    return Scope(source, lambda other: other == source or other.startswith(source + "."))
+        return Scope(SCHEME, lambda other: standard_library_would_list(other.removeprefix(SCHEME)))
+    return Scope(SCHEME + name, lambda other: would_list(name, other.removeprefix(SCHEME)))
 
 
-def _top_module(source: str) -> str:
-    return source.removeprefix(SCHEME).partition(".")[0]
+def _is_walked(folder: Path, below: str) -> bool:
+    """Whether `_walk` of the folder comes to a place below it, given as the end of a source."""
+    names = os.fsdecode(unquote_to_bytes(below.partition("#")[0])).split("/")
+    if any(_hidden(name) for name in names):
+        return False
+    place = folder.joinpath(*names)
+    above = list(place.parents)[: len(names) - 1]  # a link there may lead elsewhere, or nowhere for a while
+    linked = any(map(os.path.islink, above))  # unlike Path's, these raise for no name
+    return not linked and not (os.path.islink(place) and os.path.isdir(place))  # noqa: PTH112, PTH114

@@ -21,6 +21,7 @@ from rag.generator.generate import GREEDY, Generated, LocalGenerator
 from rag.generator.passages import Passage
 from rag.retriever.retriever import Fusion, Hit, Mode, Retriever
 from store import conversations, corpora
+from store.index.analysis import clean
 from store.postgres import Database
 from store.responses import NewResponse, ResponseCitation, ResponseHit
 from store.types import Corpus
@@ -222,7 +223,7 @@ def check_question(question: str) -> str:
     Raises:
         QuestionError: it is empty or too long.
     """
-    stripped = question.replace("\x00", "").strip()
+    stripped = clean(question).replace("\x00", "").strip()
     if not stripped:
         raise QuestionError("the question is empty: write what you want to know")
     if len(stripped) > MAX_QUESTION_CHARACTERS:

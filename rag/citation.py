@@ -25,12 +25,14 @@ SENTENCE_END = re.compile(r"[.!?][\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
 _FUNCTION_WORDS = """
 a an the this that these those it its he she they them his her their we you i me my our your who whom whose
 which what when where why how is are was were be been being am do does did done doing have has had having
-will would shall should can could may might must and or but nor so yet for of in on at by to from with without
-into onto over under about as than then there here if because while not also such some any all both each more
+will would shall should can could may might must and or but so yet for of in on at by to from with
+into onto over under about as than then there here if because while also such some any all both each more
 most other very s t
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""Words that claim nothing by themselves; "yes" and "no" are not among them."""
+"""Words that claim nothing by themselves."""
+VERDICTS = frozenset({"yes", "no", "not", "nor", "never", "none", "neither", "without", "cannot"})
+"""Words that turn a claim round: a chunk that has them somewhere does not bear out who wrote them."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def sentences_of(
     made = []
     for start, end in _sentence_spans(generated.text, generated.segments):
         cited = [c for c in citations if c.answer_start < end and c.answer_end > start]
-        context = _words(" ".join(chunk_texts[c.chunk_id] for c in cited))
+        context = _words(" ".join(chunk_texts[c.chunk_id] for c in cited)) - VERDICTS
         unverified = _uncited_words(generated, citations, start, end) - context
         made.append(
             AnswerSentence(
@@ -149,7 +151,8 @@ def _uncited_words(
     copied = {(c.answer_start, c.answer_end) for c in citations}
     words: set[str] = set()
     for segment in generated.segments:
-        is_copied = segment.passage is not None and (segment.answer_start, segment.answer_end) in copied
+        place = (segment.answer_start, segment.answer_end)
+        is_copied = segment.passage is not None and segment.passage >= 0 and place in copied
         if segment.answer_start < end and segment.answer_end > start and not is_copied:
             words |= _words(generated.text[max(start, segment.answer_start) : min(end, segment.answer_end)])
     return frozenset(words - FUNCTION_WORDS)

@@ -64,13 +64,19 @@ class Encoder:
         directory = minilm_directory() if name == MINILM else Path(name)
         if not directory.is_dir():
             raise EncoderFilesError(f"no encoder at {name!r}: give {MINILM!r} or a folder that holds a model")
-        self._model = SentenceTransformer(str(directory), device=_device(), local_files_only=True)
+        try:
+            self._model = SentenceTransformer(str(directory), device=_device(), local_files_only=True)
+            self._tokenizer = _offset_tokenizer(directory)
+        except Exception as error:  # the libraries raise all kinds, the tokenizer's a bare Exception
+            raise EncoderFilesError(
+                f"the encoder at {name!r} cannot be loaded: {error}. "
+                "Give a folder that sentence-transformers wrote."
+            ) from error
         self._model.eval()
         self.name = name
         self.revision = _revision(directory)
         self.dimension: int = int(self._model.get_embedding_dimension())
         self.window = int(self._model.max_seq_length)
-        self._tokenizer = _offset_tokenizer(directory)
 
     def encode(self, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension) float32`."""

@@ -29,9 +29,13 @@ from store.tables import (
 
 
 def open_session(session: Session, user: str, corpus_id: int | None) -> UUID:
-    """Begin a conversation of a user, who is made if unknown; returns its id."""
+    """Begin a conversation of a user, who is made if unknown; returns its id.
+
+    A corpus that was deleted meanwhile is left out, as in the conversations from before.
+    """
     session_id = uuid4()
     user_id = ensure_user(session, user)
+    corpus_id = _if_there(session, corpus_id)
     session.execute(insert(SessionRow).values(id=session_id, user_id=user_id, corpus_id=corpus_id))
     return session_id
 
@@ -53,13 +57,16 @@ def resume_session(session: Session, session_id: UUID, user: str) -> UUID:
 
 
 def record_response(session: Session, response: NewResponse) -> UUID:
-    """Write a response with its hits and citations; returns its id."""
+    """Write a response with its hits and citations; returns its id.
+
+    A corpus that was deleted meanwhile is left out, as in the responses from before.
+    """
     session.execute(
         insert(ResponseRow).values(
             id=response.id,
             session_id=response.session_id,
             user_id=ensure_user(session, response.user),
-            corpus_id=response.corpus_id,
+            corpus_id=_if_there(session, response.corpus_id),
             question=response.question,
             answer=response.answer,
             abstained=response.abstained,
@@ -118,6 +125,12 @@ def list_responses(
     rows = session.execute(ordered.limit(limit + 1)).all()
     found = tuple(_summary(row) for row in rows[:limit])
     return ResponsePage(found, _cursor(found[-1]) if len(rows) > limit else None)
+
+
+def _if_there(session: Session, corpus_id: int | None) -> int | None:
+    """The corpus's id, None if it was deleted; one that is there stays until the transaction ends."""
+    kept = select(CorpusRow.id).where(CorpusRow.id == corpus_id).with_for_update(read=True, key_share=True)
+    return session.scalar(kept)
 
 
 def _conditions(filter: ResponseFilter) -> list[ColumnElement[bool]]:

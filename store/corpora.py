@@ -32,8 +32,20 @@ def get(session: Session, name: str) -> Corpus:
     """
     row = session.execute(_corpora().where(CorpusRow.name == name)).one_or_none()
     if row is None:
-        raise UnknownCorpusError(name, list(session.scalars(select(CorpusRow.name).order_by(CorpusRow.name))))
+        raise UnknownCorpusError(name, _names(session))
     return _corpus(row)
+
+
+def check_exists(session: Session, corpus_id: int) -> None:
+    """Make sure of a corpus that may have been deleted since it was looked up.
+
+    It stays until the transaction ends if the caller holds its lock (`index_log.lock_corpus`).
+
+    Raises:
+        UnknownCorpusError: It was deleted.
+    """
+    if session.scalar(select(CorpusRow.id).where(CorpusRow.id == corpus_id)) is None:
+        raise UnknownCorpusError(f"number {corpus_id}", _names(session))
 
 
 def get_or_create(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> Corpus:
@@ -97,6 +109,10 @@ def _insert(session: Session, name: str, encoder: str, encoder_revision: str, di
         .returning(CorpusRow.id)
     )
     return inserted.one_or_none() is not None
+
+
+def _names(session: Session) -> list[str]:
+    return list(session.scalars(select(CorpusRow.name).order_by(CorpusRow.name)))
 
 
 def _corpora() -> Select[*tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """Reading documents and their chunks."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,8 @@ from store.types import (
 )
 
 ROWS_PER_FETCH = 200
+TEXTS_PER_FETCH = 8
+"""Whole texts can be megabytes each."""
 
 PRESENT = DocumentRow.status != DocumentStatus.REMOVED
 
@@ -67,10 +70,13 @@ def by_sha256(session: Session, corpus_id: int, sha256s: Sequence[str]) -> dict[
     return {row.sha256: row.id for row in session.execute(statement)}
 
 
-def sources_under(session: Session, corpus_id: int, prefixes: Sequence[str]) -> Iterator[DocumentSource]:
+def sources_under(
+    session: Session, corpus_id: int, prefixes: Sequence[str], *, updated_before: datetime | None = None
+) -> Iterator[DocumentSource]:
     """Ids and sources of all documents, not removed, whose source starts with one of `prefixes`; streamed.
 
     A prefix is taken literally: a folder's should end with "/", that of a file's records with "#".
+    `updated_before` None takes documents of any age.
     """
     statement = (
         select(DocumentRow.id, DocumentRow.source)
@@ -82,6 +88,8 @@ def sources_under(session: Session, corpus_id: int, prefixes: Sequence[str]) -> 
         .order_by(DocumentRow.source)
         .execution_options(yield_per=ROWS_PER_FETCH)
     )
+    if updated_before is not None:
+        statement = statement.where(DocumentRow.updated_at < updated_before)
     for document_id, source in session.execute(statement):
         yield DocumentSource(document_id, source)
 
@@ -155,7 +163,7 @@ def export(session: Session, corpus_id: int) -> Iterator[ExportedDocument]:
         .join(DocumentVersionRow, _newest())
         .where(DocumentRow.corpus_id == corpus_id, PRESENT)
         .order_by(DocumentRow.source)
-        .execution_options(yield_per=ROWS_PER_FETCH)
+        .execution_options(yield_per=TEXTS_PER_FETCH)
     )
     for row in session.execute(statement):
         yield ExportedDocument(*row)

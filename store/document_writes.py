@@ -8,6 +8,7 @@ the same chunks.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from store import corpora
 from store.document_reads import by_ids, by_sha256, get
 from store.errors import UnknownDocumentError
 from store.index_log import append_added, encode_embedding, lock_corpus, withdraw
@@ -58,10 +60,12 @@ def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunk
     the original's chunks.
 
     Raises:
+        UnknownCorpusError: The corpus is gone; it may have been deleted meanwhile.
         ValueError: Two items have the same source.
         UnknownDocumentError: An item is a duplicate of a document that never had its text.
     """
     lock_corpus(session, corpus_id)
+    corpora.check_exists(session, corpus_id)
     placements = _place(session, corpus_id, items)
     leaving = [placement.id for placement in placements if placement.version > 1]
     _take_down(session, corpus_id, leaving)
@@ -104,21 +108,23 @@ def update_metadata(
     return get(session, document_id)
 
 
-def remove(session: Session, corpus_id: int, ids: Sequence[UUID]) -> int:
+def remove(
+    session: Session, corpus_id: int, ids: Sequence[UUID], *, updated_before: datetime | None = None
+) -> int:
     """Take documents out of the corpus's indexes; returns how many were there.
 
-    Their versions stay readable. Ids that are unknown, removed already or of another corpus count nothing.
+    Their versions stay readable. Ids that are unknown, removed already or of another corpus count nothing,
+    nor do documents that changed since `updated_before`; None removes documents of any age.
     """
     lock_corpus(session, corpus_id)
-    leaving = list(
-        session.scalars(
-            select(DocumentRow.id).where(
-                DocumentRow.corpus_id == corpus_id,
-                among(DocumentRow.id, ids),
-                DocumentRow.status != DocumentStatus.REMOVED,
-            )
-        )
+    statement = select(DocumentRow.id).where(
+        DocumentRow.corpus_id == corpus_id,
+        among(DocumentRow.id, ids),
+        DocumentRow.status != DocumentStatus.REMOVED,
     )
+    if updated_before is not None:
+        statement = statement.where(DocumentRow.updated_at < updated_before)
+    leaving = list(session.scalars(statement))
     _take_down(session, corpus_id, leaving)
     _promote_duplicates(session, corpus_id, leaving)
     return len(leaving)

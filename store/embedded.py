@@ -50,7 +50,7 @@ class EmbeddedServer:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._users = os.open(data_dir / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise DatabaseUnavailableError(str(self._folder), str(error)) from error
+            raise self._unavailable(str(error)) from error
         try:
             with self._gate():
                 self._remove_stale_pid_file()
@@ -68,6 +68,15 @@ class EmbeddedServer:
         """Where the database is, in SQLAlchemy's form."""
         url: str = self._server.get_uri(database=DATABASE_NAME, driver="psycopg")
         return url
+
+    @property
+    def mend(self) -> str:
+        """What to look at when the server cannot be reached."""
+        return (
+            f"Check that the data folder {self._folder.parent} and all in it belongs to you and can be "
+            f"written to, that its disk has room, and what the server's log {self._folder / 'log'} says, "
+            "then try again."
+        )
 
     def close(self) -> None:
         """Let go of the server; stop it when nobody else holds it."""
@@ -120,13 +129,13 @@ class EmbeddedServer:
             # not yet.
             except (subprocess.TimeoutExpired, AssertionError):
                 if time.monotonic() > deadline:
-                    raise DatabaseUnavailableError(str(self._folder), self._end_of_log()) from None
+                    raise self._unavailable(self._end_of_log()) from None
                 time.sleep(0.5)
             # OSError: the package fails to show the log of a server that could not even open it.
             except (subprocess.CalledProcessError, OSError) as error:
                 # The processes of a server that was killed take a moment to notice.
                 if "still in use" not in self._end_of_log() or time.monotonic() > deadline:
-                    raise DatabaseUnavailableError(str(self._folder), self._end_of_log()) from error
+                    raise self._unavailable(self._end_of_log()) from error
                 time.sleep(0.5)
 
     def _stop(self) -> None:
@@ -137,6 +146,9 @@ class EmbeddedServer:
             pgexec("pg_ctl", arguments, bin_path=self._server.bin_path, user=self._server.system_user)
         except subprocess.CalledProcessError:
             logger.warning("The embedded PostgreSQL did not stop: %s", self._end_of_log())
+
+    def _unavailable(self, reason: str) -> DatabaseUnavailableError:
+        return DatabaseUnavailableError(str(self._folder), reason, self.mend)
 
     def _end_of_log(self) -> str:
         try:
@@ -149,7 +161,7 @@ class EmbeddedServer:
         try:
             administration = psycopg.connect(self._server.get_uri(), autocommit=True)
         except psycopg.OperationalError as error:
-            raise DatabaseUnavailableError(str(self._folder), f"{error}; {self._end_of_log()}") from error
+            raise self._unavailable(f"{error}; {self._end_of_log()}") from error
         with administration as connection:
             found = connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE_NAME,)

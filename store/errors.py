@@ -94,13 +94,15 @@ class EncoderMismatchError(StoreError):
 class DatabaseUnavailableError(StoreError):
     """PostgreSQL cannot be reached, or went away."""
 
-    def __init__(self, where: str, reason: str):
+    def __init__(
+        self,
+        where: str,
+        reason: str,
+        mend: str = "Check that it runs and that RAG_DATABASE_URL is right, then try again.",
+    ):
         self.where = where
         self.reason = reason
-        super().__init__(
-            f"PostgreSQL at {where} cannot be reached: {reason}. "
-            "Check that it runs and that RAG_DATABASE_URL is right, then try again."
-        )
+        super().__init__(f"PostgreSQL at {where} cannot be reached: {reason}. {mend}")
 
 
 class IndexCorruptError(StoreError):
@@ -110,7 +112,7 @@ class IndexCorruptError(StoreError):
         self.path = path
         self.reason = reason
         super().__init__(
-            f"The index snapshot {path} cannot be used: {reason}. Delete it; it is rebuilt at start."
+            f"The index snapshot {path} cannot be used: {reason}. It is built again from PostgreSQL."
         )
 
 

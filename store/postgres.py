@@ -19,6 +19,9 @@ from store.errors import DatabaseUnavailableError, StoreError
 if TYPE_CHECKING:
     from store.embedded import EmbeddedServer
 
+OLDEST_VERSION = 16
+"""Filters use pg_input_is_valid, which came with it."""
+
 MIGRATION_LOCK = 0x47524F554E440000
 """Key of the advisory lock that lets one process at a time migrate; the bytes spell GROUND."""
 
@@ -93,6 +96,8 @@ class Database:
             where = self.engine.url.render_as_string(hide_password=True)
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = (str(cause).strip() or "the connection was lost").splitlines()[0].removesuffix(".")
+            if self._server is not None:
+                raise DatabaseUnavailableError(where, reason, self._server.mend) from error
             raise DatabaseUnavailableError(where, reason) from error
 
 
@@ -101,7 +106,7 @@ def open_database(url: str | None, data_dir: Path) -> Database:
 
     Raises:
         DatabaseUnavailableError: PostgreSQL cannot be reached.
-        StoreError: `url` is not a PostgreSQL address.
+        StoreError: `url` is not a PostgreSQL address, or the database there does not suit.
     """
     if url is not None:
         database = Database(_engine(url))
@@ -111,11 +116,36 @@ def open_database(url: str | None, data_dir: Path) -> Database:
         server = EmbeddedServer(data_dir)
         database = Database(_engine(server.url), server)
     try:
-        database.check()
+        with database.connection() as connection:
+            encoding = connection.scalar(text("SHOW server_encoding"))
+            version = connection.scalar(text("SHOW server_version_num"))
+        check_suitable(str(encoding), int(version or 0))
     except BaseException:
         database.close()
         raise
     return database
+
+
+def check_suitable(encoding: str, version_number: int) -> None:
+    """Refuse a server that some text or some filter would fail on later.
+
+    Args:
+        encoding: PostgreSQL's `server_encoding`.
+        version_number: PostgreSQL's `server_version_num`, such as 160004.
+
+    Raises:
+        StoreError: The encoding is not UTF8, or the version is too old.
+    """
+    if encoding != "UTF8":
+        raise StoreError(
+            f"The database's encoding is {encoding}, which cannot hold every text. Make another with "
+            "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0, and point RAG_DATABASE_URL at it."
+        )
+    if version_number < OLDEST_VERSION * 10_000:
+        raise StoreError(
+            f"The server runs PostgreSQL {version_number // 10_000}; it must be {OLDEST_VERSION} or newer. "
+            "Upgrade it, or point RAG_DATABASE_URL at another."
+        )
 
 
 def migrate(database: Database) -> None:
@@ -163,7 +193,8 @@ def _engine(url: str) -> Engine:
         pool_size=10,
         max_overflow=20,
         # Dates without a zone in metadata and filters are read as UTC, wherever the server stands.
-        connect_args={"options": "-c timezone=utc", "connect_timeout": 10},
+        # Without an encoding, a database in SQL_ASCII would hand out bytes before it can be refused.
+        connect_args={"options": "-c timezone=utc", "connect_timeout": 10, "client_encoding": "utf8"},
     )
 
 

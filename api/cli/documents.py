@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from api.cli.common import AsJson, CorpusName, DataDir, print_json, print_table, running, shorten
+from api.cli.common import AsJson, CorpusName, DataDir, OnlyCorpus, print_json, print_table, running, shorten
 
 app = typer.Typer(help="Documents of a corpus.", no_args_is_help=True)
 
@@ -48,16 +48,21 @@ def list_documents(
 @app.command("show")
 def show(
     document_id: Annotated[UUID, typer.Argument(metavar="ID", help="The document's id.")],
+    corpus: OnlyCorpus = None,
     version: Annotated[int | None, typer.Option(min=1, help="Which version; default: the newest.")] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one document: what is known of it, and its text."""
     from api.schemas.documents import DocumentView
-    from store import documents
+    from store import corpora, documents
+    from store.errors import UnknownDocumentError
 
     with running(data_dir) as application, application.database.transaction() as session:
-        view = DocumentView.model_validate(documents.get(session, document_id))
+        document = documents.get(session, document_id)
+        if corpus is not None and document.corpus_id != corpora.get(session, corpus).id:
+            raise UnknownDocumentError(document_id)
+        view = DocumentView.model_validate(document)
         text = documents.text(session, document_id, version)
     fields = view.model_dump(mode="json")
     if as_json:

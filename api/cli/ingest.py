@@ -1,9 +1,11 @@
 """`rag ingest`."""
 
 import json
+import math
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -99,7 +101,7 @@ def _ingest(
                 database=application.database,
                 embed=encoder.encode,
                 tokens=encoder.token_offsets,
-                options=options,
+                options=replace(options, chunk_size=encoder.chunk_size()),
                 progress=progress,
                 user=system_user(),
             )
@@ -116,7 +118,8 @@ def _parse_metadata(pairs: list[str]) -> dict[str, Any]:
             parsed = json.loads(value)
         except ValueError:
             parsed = value
-        metadata[key.strip()] = parsed if isinstance(parsed, bool | int | float) else value
+        is_plain = isinstance(parsed, bool | int) or (isinstance(parsed, float) and math.isfinite(parsed))
+        metadata[key.strip()] = parsed if is_plain else value
     return metadata
 
 

@@ -35,7 +35,7 @@ def _register() -> None:
     app.command("ask")(ask.ask)
     app.command("search")(ask.search)
     app.command("train")(models.train)
-    app.command("evaluate")(models.evaluate)
+    app.command("evaluate", cls=models.ListsInARow)(models.evaluate)
     app.add_typer(corpora.app, name="corpora")
     app.add_typer(documents.app, name="documents")
     app.add_typer(responses.app, name="responses")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from api.cli.common import DataDir, note, print_json
+from api.cli.common import AsJson, DataDir, note, print_json
 from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
@@ -61,11 +61,14 @@ def train(
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="End after so many steps, with the learning rate at zero.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train the generator, calibrate when it abstains, and write a checkpoint with its lineage."""
     import torch
 
+    from api.settings import load_settings
+    from api.threads import set_threads
     from rag.training.recipe import recipe_sources
     from rag.training.run import run
     from rag.training.train import TrainSettings
@@ -73,6 +76,7 @@ def train(
     settings = TrainSettings(
         sources=recipe_sources(qa), out=out, seed=seed, epochs=epochs, max_steps=max_steps
     )
+    set_threads(load_settings(data_dir=data_dir).threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Folders are left out: a checkpoint travels, and where its data lay says nothing; their hashes do.
     limit = f" --max-steps {max_steps}" if max_steps else ""
@@ -163,6 +167,9 @@ def evaluate(
         raise CommandError(
             "Say what to measure: --qa FILE… for answers, or --retrieval FOLDER… for retrieval."
         )
+    for path in (out, predictions):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise CommandError(f"There is no folder {path.resolve().parent} for {path.name}. Make it first.")
     settings = load_settings(data_dir=data_dir)
     local = LocalGenerator(generator or settings.generator)
     with ExitStack() as stack:
@@ -177,9 +184,9 @@ def evaluate(
             )
             report["setting"] = setting.value
     report |= {"model": local.name, "commit": commit()}
+    _print_sets(report["sets"])
     if out is not None:
         out.write_text(json.dumps(report, indent=2) + "\n")
-    _print_sets(report["sets"])
 
 
 def _writer(path: Path | None, stack: ExitStack) -> Callable[[str, Any], None]:
@@ -242,12 +249,14 @@ def _print_sets(sets: dict[str, Any]) -> None:
     from rich.table import Table
 
     rows = _rows(sets)
-    table = Table("set", *rows[0][1])
-    for name, figures in rows:
-        table.add_row(
-            name, *("-" if v is None else f"{v:.3f}".rstrip("0").rstrip(".") for v in figures.values())
-        )
+    table = Table("", *(name for name, _ in rows))
+    for figure in rows[0][1]:
+        table.add_row(figure, *(_shown(figures[figure]) for _, figures in rows))
     Console().print(table)
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _rows(sets: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -29,6 +29,25 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+# Codecs of Python that are no encodings of documents.
+_PYTHON_ONLY = frozenset(
+    {
+        "charmap",
+        "idna",
+        "mbcs",
+        "oem",
+        "palmos",
+        "punycode",
+        "raw-unicode-escape",
+        "undefined",
+        "unicode-escape",
+    }
+)
+_WINDOWS_1252 = "cp1252"
+_READ_AS_WINDOWS_1252 = frozenset(
+    {"ascii", "iso8859-1", _WINDOWS_1252}
+)  # as the Encoding Standard labels them
+_UNDEFINED_IN_WINDOWS_1252 = {0xDC00 + byte: byte for byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D)}
 _HTML_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 
 
@@ -88,15 +107,20 @@ def decode(data: bytes, encoding: str | None, declared: str | None = None) -> st
 
     Raises UnfitTextError naming the byte that does not fit.
     """
-    chosen = encoding or byte_order_encoding(data) or _known(declared) or "utf-8"
+    marked = encoding or byte_order_encoding(data)
+    chosen = marked or _known(declared) or "utf-8"
     refuse_binary(data, chosen)
+    if not marked and chosen == _WINDOWS_1252:
+        return _windows_1252(data)
     try:
         return data.decode(chosen)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        what = "the content"
+        if isinstance(error, UnicodeDecodeError):
+            what = f"byte {error.start} (0x{error.object[error.start]:02x})"
         raise UnfitTextError(
             ProblemKind.ENCODING,
-            f"byte {error.start} (0x{data[error.start]:02x}) is not valid {chosen}; "
-            f"name the file's encoding, for example --encoding latin-1",
+            f"{what} is not valid {chosen}; name the file's encoding, for example --encoding cp1252",
         ) from error
 
 
@@ -139,9 +163,20 @@ def _known(declared: str | None) -> str | None:
     """Returns the encoding that a page declares, None where the declaration must be wrong.
 
     A page whose declaration could be read byte by byte is not UTF-16 (the HTML standard says UTF-8 instead).
+    Latin-1 and ASCII stand for Windows-1252, as the same standard says.
     """
-    try:
-        name = codecs.lookup(declared).name if declared else None
-    except LookupError:
+    if not declared:
         return None
-    return None if name is None or name.startswith("utf-16") else name
+    try:
+        name = codecs.lookup(declared).name
+        " ".encode(declared)  # raises LookupError for codecs from bytes to bytes, such as base64
+    except (LookupError, UnicodeError):
+        return None
+    if is_wide(name) or name in _PYTHON_ONLY:
+        return None
+    return _WINDOWS_1252 if name in _READ_AS_WINDOWS_1252 else name
+
+
+def _windows_1252(data: bytes) -> str:
+    """Returns the bytes as browsers read them: the five that Windows-1252 leaves undefined as in Latin-1."""
+    return data.decode(_WINDOWS_1252, "surrogateescape").translate(_UNDEFINED_IN_WINDOWS_1252)

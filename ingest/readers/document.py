@@ -90,5 +90,5 @@ class ReadOptions:
         if self.encoding is not None:
             try:
                 b"    ".decode(self.encoding, "replace")
-            except LookupError as error:
+            except (LookupError, ValueError) as error:  # codecs such as "undefined" fail on everything
                 raise UnknownEncodingError(self.encoding) from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from ingest.clean import normalise_line
 from ingest.errors import UnknownMediaTypeError
 from ingest.readers.bytes import READ_ERRORS, UnfitTextError, unreadable
 from ingest.readers.document import Problem, ProblemKind, Reading, ReadOptions
@@ -87,7 +88,8 @@ def read(
             raise UnknownMediaTypeError(media_type, tuple(_READERS))
     else:
         chosen = media_type_of(path)
-    return _read(path, options or ReadOptions(), source or file_source(path), chosen, title or _stem(path))
+    fallback = normalise_line(title or _stem(path))  # names of files need not be UTF-8, or one line
+    return _read(path, options or ReadOptions(), source or file_source(path), chosen, fallback)
 
 
 def _read(path: Path, options: ReadOptions, source: str, media_type: str | None, title: str) -> Reading:

@@ -46,7 +46,8 @@ def read_html(path: Path, options: ReadOptions, source: str, title: str) -> Read
 def render(tree: LexborHTMLParser) -> Composer:
     """Returns the page's main text; changes the tree."""
     for node in tree.css(_LEFT_OUT):
-        node.decompose()
+        if node.tag not in ("html", "body"):  # scripts show such pages later; and a root cannot be taken out
+            node.decompose()
     mains = next((found for selector in _MAIN if len(found := tree.css(selector)) == 1), [])
     top = mains[0] if mains and mains[0].text(strip=True) else tree.body
     page = _Page()

@@ -10,12 +10,13 @@ from ingest.readers.document import Heading, RawDocument, Reading, ReadOptions
 from ingest.readers.plain import require_text
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+>|]|\d+[.)]\s|#{1,6}\s|$)")
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n(?:---|\.\.\.)(?:\n|$)", re.DOTALL)
 _FRONT_TITLE = re.compile(r"^title:[ \t]*(.+)$", re.MULTILINE)
-_MARKUP = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[`*]|(?<!\w)_|_(?!\w)|\s*\{#[^}]*\}\s*$")
+# Linear on any line: what stands in brackets may not open the same bracket again (but a target one pair).
+_MARKUP = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()]++|\([^()]*\))*+\)|[`*]|(?<!\w)_|_(?!\w)| ?\{#[^{}]*\}$")
 
 
 def read_markdown(path: Path, options: ReadOptions, source: str, title: str) -> Reading:
@@ -24,11 +25,9 @@ def read_markdown(path: Path, options: ReadOptions, source: str, title: str) -> 
     headings = tuple(find_headings(text))
     front = _FRONT_MATTER.match(text)
     named = _FRONT_TITLE.search(front.group(1)) if front else None
-    if named:
-        title = normalise_line(named.group(1).strip("\"' "))
-    elif headings and headings[0].level == 1:
-        title = headings[0].title
-    yield RawDocument(source, title, text, "text/markdown", {}, headings)
+    front_title = normalise_line(named.group(1).strip("\"' ")) if named else ""
+    top_title = headings[0].title if headings and headings[0].level == 1 else ""
+    yield RawDocument(source, front_title or top_title or title, text, "text/markdown", {}, headings)
 
 
 def find_headings(text: str) -> Iterator[Heading]:
@@ -47,7 +46,7 @@ def find_headings(text: str) -> Iterator[Heading]:
         elif opened:
             fence = opened.group(1)
         elif atx := _ATX.match(line):
-            yield Heading(start, end, len(atx.group(1)), plain_title(atx.group(2) or ""))
+            yield Heading(start, end, len(atx.group(1)), plain_title(_atx_title(line[atx.end() :])))
         elif (under := _SETEXT.match(line)) and not _NO_PARAGRAPH.match(before):
             level = 1 if under.group(1).startswith("=") else 2
             yield Heading(start - 1 - len(before), end, level, plain_title(before))
@@ -58,4 +57,12 @@ def find_headings(text: str) -> Iterator[Heading]:
 
 def plain_title(markdown: str) -> str:
     """Returns a heading's words without emphasis, code and link marks."""
-    return normalise_line(_MARKUP.sub(lambda match: match.group(1) or "", markdown), 120)
+    line = " ".join(markdown.split())
+    return normalise_line(_MARKUP.sub(lambda match: match.group(1) or "", line), 120)
+
+
+def _atx_title(rest: str) -> str:
+    """Returns what follows the opening marks of a heading, without closing ones (`## Use ##`)."""
+    rest = rest.strip(" \t")
+    unclosed = rest.rstrip("#")
+    return unclosed.rstrip(" \t") if unclosed.endswith((" ", "\t")) or not unclosed else rest

@@ -54,6 +54,22 @@ def public_modules(module: ModuleFile) -> Iterator[ModuleFile]:
             yield from public_modules(found)
 
 
+def would_list(package: str, name: str) -> bool:
+    """Whether `public_modules` of the package gives the module, if there is one of that name."""
+    if name == package:
+        return True
+    if not name.startswith(package + ".") or any(name.startswith(whole + ".") for whole in _WHOLE):
+        return False
+    return all(map(_is_public, name.removeprefix(package + ".").split(".")))
+
+
+def standard_library_would_list(name: str) -> bool:
+    """Whether `standard_library` gives the module, if there is one of that name."""
+    top = name.partition(".")[0]
+    public = top in sys.stdlib_module_names and top not in _LEFT_OUT and not top.startswith("_")
+    return public and would_list(top, name)
+
+
 def find_module(name: str) -> ModuleFile | None:
     """Returns a module of this Python by its dotted name, None when there is no such module."""
     spec: ModuleSpec | None = None
@@ -81,5 +97,8 @@ def _submodule(entry: Path) -> str | None:
     suffix = next((suffix for suffix in (".py", *EXTENSION_SUFFIXES) if entry.name.endswith(suffix)), "")
     name = entry.name.removesuffix(suffix)
     is_module = bool(suffix) or (entry / "__init__.py").is_file()
-    public = name.isidentifier() and not name.startswith("_") and name not in _NO_SUBMODULES
-    return name if is_module and public else None
+    return name if is_module and _is_public(name) else None
+
+
+def _is_public(name: str) -> bool:
+    return name.isidentifier() and not name.startswith("_") and name not in _NO_SUBMODULES

@@ -80,10 +80,13 @@ class _Lines:
         limit = self._options.max_document_bytes
         try:
             line = self._stream.readline(limit + 1)
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            what = "the content"
+            if isinstance(error, UnicodeDecodeError):
+                what = f"byte 0x{error.object[error.start]:02x}"
             reason = (
-                f"byte 0x{error.object[error.start]:02x} is not valid {self._encoding}, here or soon after; "
-                f"the rest was left out: name the file's encoding, for example --encoding latin-1"
+                f"{what} is not valid {self._encoding}, here or soon after; "
+                f"the rest was left out: name the file's encoding, for example --encoding cp1252"
             )
             raise UnfitTextError(ProblemKind.ENCODING, reason) from error
         if len(line) > limit:
@@ -95,8 +98,8 @@ class _Lines:
 
 
 def _header(lines: _Lines) -> tuple[list[str], str]:
-    """Returns the names in the first row, and the delimiter."""
-    first = require_text(next(lines, "").strip("\r\n"))
+    """Returns the names in the first row that is not empty, and the delimiter."""
+    first = require_text(next((line for line in lines if line.strip()), "").strip("\r\n"))
     bare = _QUOTED.sub("", first)
     delimiter = max(_DELIMITERS, key=bare.count)  # of equals the first, so a single column reads as comma
     try:

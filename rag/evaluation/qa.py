@@ -4,18 +4,21 @@ What each figure means:
     em, f1               SQuAD's, over answerable questions, best of the expected answers, abstention off
     answerable_auc       does the answerable probability rank questions with an answer above those without?
     best_f1              SQuAD 2.0's F1 over all questions at the best abstention threshold
-    citation_precision   share of citations that lie in a passage which holds the answer
+    citation_precision   share of citations, of answerable questions, that lie in a passage which holds the
+                         answer; with gold passages all do, so it says something of retrieved ones only
     citation_recall      share of answers, to answerable questions, with such a citation
     verified_share       share of citations whose quote is the passage's text at their offsets
     abstained_share      share of questions that the shipped threshold would abstain on
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rag.citation import sentence_around
 from rag.errors import DataError
 from rag.evaluation.metrics import (
     Judged,
@@ -79,8 +82,9 @@ def evaluate_qa(
         limit: only the first so many examples of each file.
 
     Raises:
-        DataError: a file cannot be read, or holds no example.
+        DataError: a file cannot be read, holds no example, or two have the same name.
     """
+    check_names(files)
     sets = {}
     for path in files:
         name = set_name(path)
@@ -98,7 +102,19 @@ def evaluate_qa(
 
 def set_name(path: Path) -> str:
     """A file's or folder's name without its endings."""
-    return path.name.split(".")[0]
+    return path.resolve().name.split(".")[0]
+
+
+def check_names(paths: Sequence[Path]) -> None:
+    """See that every set has a name of its own.
+
+    Raises:
+        DataError: two have the same.
+    """
+    names = [set_name(path) for path in paths]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"several sets are named {', '.join(twice)}: rename them, or measure them one by one")
 
 
 def _first(examples: Iterator[Example], limit: int | None) -> Iterator[Example]:
@@ -133,17 +149,26 @@ def predict(example: Example, generator: LocalGenerator, retrieve: Retrieve | No
 
 
 def _citations(generated: Generated, passages: Sequence[Passage]) -> Iterator[CitedSpan]:
-    for s in generated.segments:
-        if s.passage is not None and s.passage >= 0:
-            quote = generated.text[s.answer_start : s.answer_end]
-            yield CitedSpan(s.passage, s.start, s.end, quote)
+    """What is cited: the copied spans, or without any the sentence that the model looked at most."""
+    copied = [s for s in generated.segments if s.passage is not None and s.passage >= 0]
+    for s in copied:
+        assert s.passage is not None
+        yield CitedSpan(s.passage, s.start, s.end, generated.text[s.answer_start : s.answer_end])
+    if not copied and generated.text and generated.focus is not None:
+        passage, position = generated.focus
+        start, end = sentence_around(passages[passage].text, position)
+        yield CitedSpan(passage, start, end, passages[passage].text[start:end])
 
 
 def _holds_answer(text: str, example: Example) -> bool:
     """Whether a passage is (part of) the example's own, or has an expected answer in it."""
     if text in example.passages[0].text or example.passages[0].text in text:
         return example.answerable
-    return any(a.start >= 0 and a.text.lower() in text.lower() for a in example.answers)
+    return any(
+        re.search(rf"(?<!\w){re.escape(a.text)}(?!\w)", text, re.IGNORECASE)
+        for a in example.answers
+        if a.start >= 0
+    )
 
 
 def summarise(predictions: Sequence[Prediction], threshold: float) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import Any
 from rag.errors import DataError
 from rag.evaluation.metrics import hit, ndcg, percentile, recall
 from rag.evaluation.passage_index import MODES, Encodes, PassageIndex
-from rag.evaluation.qa import set_name
+from rag.evaluation.qa import check_names, set_name
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
-from rag.training.data import open_text
+from rag.training.data import read_lines
 
 RERANK_DEPTH = 50
 DEPTH = 200
@@ -42,10 +42,10 @@ def read_collection(directory: Path) -> Collection:
     if corpus is None:
         raise DataError(f"{directory} has no corpus.jsonl or corpus.jsonl.gz")
     try:
-        documents = [json.loads(line) for line in _lines(corpus)]
-        queries = [json.loads(line) for line in _lines(directory / "queries.jsonl")]
+        documents = [json.loads(line) for line in read_lines(corpus) if line.strip()]
+        queries = [json.loads(line) for line in read_lines(directory / "queries.jsonl") if line.strip()]
         grades: dict[str, dict[str, float]] = {}
-        for number, line in enumerate(_lines(directory / "qrels.tsv")):
+        for number, line in enumerate(read_lines(directory / "qrels.tsv")):
             query, document, grade = line.rstrip("\n").split("\t")
             if number > 0 or _is_number(grade):
                 grades.setdefault(query, {})[document] = float(grade)
@@ -57,11 +57,6 @@ def read_collection(directory: Path) -> Collection:
         )
     except (ValueError, KeyError) as error:
         raise DataError(f"{directory}: not a collection in the BEIR layout ({error})") from error
-
-
-def _lines(path: Path) -> list[str]:
-    with open_text(path) as file:
-        return [line for line in file if line.strip()]
 
 
 def _is_number(text: str) -> bool:
@@ -84,6 +79,7 @@ def evaluate_retrieval(
         generator: reranks the best of the weighted fusion; None leaves that row out.
         progress: told what is going on, how much is done, of how much.
     """
+    check_names(directories)
     sets = {}
     for directory in directories:
         collection = read_collection(directory)

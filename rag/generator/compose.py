@@ -61,7 +61,7 @@ def _space(text: str, following: str) -> str:
 
 
 def _join_neighbours(segments: Sequence[Segment]) -> list[Segment]:
-    """Make one segment of copies that touch in the same passage, and of written words in a row."""
+    """Make one segment of written words in a row; copies stay as they were made."""
     joined: list[Segment] = []
     for segment in segments:
         last = joined[-1] if joined else None

@@ -11,7 +11,8 @@ from rag.generator.model import MASKED, Evidence, Generator, Step
 from rag.generator.passages import CLS, SEP, Reader, Reading, collate
 
 START_CANDIDATES = 12
-MAX_ACTIONS = 32
+GREEDY_BELOW = 1e-3
+"""Temperatures under which the most probable action is taken: dividing by them would overflow."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _decode_one(
     odds = abstain - torch.log1p(-abstain.exp().clamp(max=1 - 1e-6))
     actions: list[Action] = []
     written = 0
-    while len(actions) < MAX_ACTIONS and written < model.config.answer_tokens:
+    while written < model.config.answer_tokens:
         action = choose.next(step, actions)
         if action is None:
             break
@@ -176,7 +177,7 @@ class _Chooser:
         return mask
 
     def _pick(self, log_p: Tensor) -> int:
-        if self._settings.temperature <= 0:
+        if self._settings.temperature < GREEDY_BELOW:
             return int(log_p.argmax())
         weights = (log_p / self._settings.temperature).softmax(dim=-1).tolist()
         return self._random.choices(range(len(weights)), weights)[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.encoder import minilm_directory
+from rag.errors import CheckpointError
 from rag.generator import checkpoint
 from rag.generator.compose import Segment, compose
 from rag.generator.decode import Decoded, GenerationSettings, decode, relevance_logits
@@ -64,7 +65,12 @@ class LocalGenerator:
         description = checkpoint.describe(directory)
         self.model = checkpoint.load(directory, device)
         self.reader = Reader(minilm_directory() / "tokenizer.json", self.model.config)
-        self.calibration = Calibration(**description.get("calibration", {}))
+        try:
+            self.calibration = Calibration(**description.get("calibration", {}))
+        except TypeError as error:
+            raise CheckpointError(
+                f"the calibration of the checkpoint at {directory} is odd: {error}"
+            ) from error
         self.name = model_name(description)
 
     def generate(

@@ -37,6 +37,10 @@ class Pieces:
     offsets: list[tuple[int, int]]
     starts_word: list[bool]
 
+    def last(self, n: int) -> "Pieces":
+        """The last n pieces: the end of a long question is where it asks."""
+        return Pieces(self.ids[-n:], self.offsets[-n:], self.starts_word[-n:])
+
 
 @dataclass(frozen=True)
 class Window:
@@ -111,7 +115,8 @@ class Reader:
         texts = [question, *(p.title for p in passages), *(p.text for p in passages)]
         all_pieces = self.pieces(texts)
         n = len(passages)
-        question_pieces, titles, bodies = all_pieces[0], all_pieces[1 : n + 1], all_pieces[n + 1 :]
+        question_pieces = all_pieces[0].last(self.config.question_tokens)
+        titles, bodies = all_pieces[1 : n + 1], all_pieces[n + 1 :]
         windows = [
             window
             for number in range(n)
@@ -120,7 +125,6 @@ class Reader:
         return Reading(question, tuple(passages), question_pieces, tuple(bodies), tuple(windows))
 
     def _windows(self, question: list[int], title: list[int], body: list[int], passage: int) -> list[Window]:
-        question = question[: self.config.question_tokens]
         head = [CLS, *question, SEP, *title[: self.config.title_tokens], SEP]
         room = self.config.window - len(head) - 1
         windows = []

@@ -22,7 +22,7 @@ class Signals:
     f1: float
 
 
-def observe(generator: LocalGenerator, examples: Sequence[Example], batch_size: int = 8) -> list[Signals]:
+def observe(generator: LocalGenerator, examples: Sequence[Example], batch_size: int = 2) -> list[Signals]:
     """Answer held-out examples."""
     ordered = sorted(examples, key=lambda e: sum(len(p.text) for p in e.passages))
     signals = []

@@ -8,15 +8,17 @@ import gzip
 import hashlib
 import json
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from rag.errors import DataError
 from rag.generator.passages import Passage
+
+MIN_CONTEXT_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -67,18 +69,22 @@ class Mixture:
     """Share of articles that are held out to choose thresholds on."""
 
 
-def open_text(path: Path) -> Any:
-    """Open a text file, gzipped or not.
+def read_lines(path: Path) -> Iterator[str]:
+    """Read the lines of a text file, gzipped or not.
 
     Raises:
-        DataError: it cannot be opened.
+        DataError: it cannot be read to its end; the message says how far it was read.
     """
+    number = 0
     try:
-        if path.suffix == ".gz":
-            return gzip.open(path, "rt", encoding="utf-8")
-        return path.open(encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                number += 1
+                yield line
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        after = f" after line {number}" if number else ""
+        raise DataError(f"cannot read {path}{after}: {error}") from error
 
 
 def read_examples(path: Path) -> Iterator[Example]:
@@ -87,23 +93,22 @@ def read_examples(path: Path) -> Iterator[Example]:
     Raises:
         DataError: the file cannot be read, or a line is not an example; the message has its number.
     """
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _parse(line, path, number)
+    for number, line in enumerate(read_lines(path), start=1):
+        if line.strip():
+            yield _parse(line, path, number)
 
 
 def _parse(line: str, path: Path, number: int) -> Example:
     try:
         record = json.loads(line)
-        answers = tuple(Answer(a["text"], int(a.get("start", -1))) for a in record["answers"])
+        answers = tuple(Answer(_text(a["text"]), int(a.get("start", -1))) for a in record["answers"])
         full_answer = record.get("full_answer") or None
         answerable = bool(record["answerable"]) and bool(answers or full_answer)
         return Example(
             id=str(record["id"]),
             source=str(record.get("source", path.stem)),
-            question=record["question"],
-            passages=(Passage(record["passage"], record.get("title") or ""),),
+            question=_text(record["question"]),
+            passages=(Passage(_text(record["passage"]), _text(record.get("title") or "")),),
             gold=0 if answerable else None,
             answers=answers,
             full_answer=full_answer,
@@ -114,6 +119,12 @@ def _parse(line: str, path: Path, number: int) -> Example:
             f"{path}, line {number}: not an example ({type(error).__name__}: {error}). "
             "Expected an object with id, question, passage, answers and answerable."
         ) from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
 
 
 def file_sha256(path: Path) -> str:
@@ -162,7 +173,7 @@ def _mix(examples: list[Example], mixture: Mixture, rng: random.Random) -> list[
     for i in chosen:
         if i not in distractors:
             continue
-        example, wrong = examples[i], distractors[i]
+        example, wrong = examples[i], distractors[i][0]
         if rng.random() < boundary:
             at = rng.randrange(2)
             passages = (example.passages[0], wrong) if at == 0 else (wrong, example.passages[0])
@@ -176,10 +187,13 @@ def _share(mixture: Mixture) -> float:
     return mixture.distractor_share + mixture.unanswerable_share
 
 
-def retrieve_distractors(examples: Sequence[Example], chosen: Sequence[int]) -> dict[int, Passage]:
-    """Find, for each chosen example, the passage most like its question that has none of its answers.
+def retrieve_distractors(
+    examples: Sequence[Example], chosen: Sequence[int], count: int = 1
+) -> dict[int, tuple[Passage, ...]]:
+    """Find, for each chosen example, the passages most like its question that have none of its answers.
 
-    Likeness is the cosine of TF-IDF vectors over all the examples' passages.
+    Likeness is the cosine of TF-IDF vectors over all the examples' passages. An example for which nothing is
+    found is left out.
     """
     if not chosen:
         return {}
@@ -188,16 +202,41 @@ def retrieve_distractors(examples: Sequence[Example], chosen: Sequence[int]) -> 
     passages = list({p.text: p for e in examples for p in e.passages}.values())
     vectorizer = TfidfVectorizer(stop_words="english", sublinear_tf=True, dtype=np.float32)
     matrix = vectorizer.fit_transform(p.text for p in passages).T.tocsr()
-    found: dict[int, Passage] = {}
+    found: dict[int, tuple[Passage, ...]] = {}
     for begin in range(0, len(chosen), 256):
         batch = chosen[begin : begin + 256]
         likeness = (vectorizer.transform([examples[i].question for i in batch]) @ matrix).toarray()
-        best = np.argsort(-likeness, axis=1)[:, :10]
+        best = np.argsort(-likeness, axis=1)[:, : 9 + count]
         for row, i in enumerate(batch):
-            answers = [a.text.lower() for a in examples[i].answers]
-            for p in best[row]:
-                text = passages[p].text
-                if text != examples[i].passages[0].text and not any(a in text.lower() for a in answers):
-                    found[i] = passages[p]
-                    break
+            wrong = [passages[p] for p in best[row] if not _holds_answer(passages[p].text, examples[i])]
+            if wrong:
+                found[i] = tuple(wrong[:count])
     return found
+
+
+def _holds_answer(text: str, example: Example) -> bool:
+    return text == example.passages[0].text or any(a.text.lower() in text.lower() for a in example.answers)
+
+
+def retrieved_contexts(split: Split, number: int, passages: int, seed: int) -> list[Example]:
+    """Held-out questions with the passages that a search could have found for them.
+
+    Two of three have their own passage among them, at any place; the third has only others. Questions on
+    passages under MIN_CONTEXT_CHARACTERS are left out: alone they mostly do not say what they are about.
+    """
+    rng = random.Random(seed)
+    dev = [e for e in split.dev if e.answerable and e.answers and len(e.passages) == 1]
+    dev = [e for e in dev if len(e.passages[0].text) >= MIN_CONTEXT_CHARACTERS]
+    rng.shuffle(dev)
+    dev = dev[:number]
+    others = retrieve_distractors([*dev, *split.train], range(len(dev)), passages)
+    contexts = []
+    for i, example in enumerate(dev):
+        read = list(others.get(i, ()))
+        gold = None
+        if i % 3 != 0:
+            gold = rng.randrange(min(passages, len(read) + 1))
+            read = [*read[:gold], example.passages[0], *read[gold : passages - 1]]
+        if read:
+            contexts.append(replace(example, passages=tuple(read), gold=gold))
+    return contexts

@@ -1,7 +1,6 @@
 """A whole training run: train, calibrate on the held-out articles, write the lineage."""
 
 import json
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,10 +8,11 @@ from typing import Any
 from rag.generator import checkpoint
 from rag.generator.generate import LocalGenerator
 from rag.training.calibrate import Signals, calibrate, observe
-from rag.training.data import gather
+from rag.training.data import gather, retrieved_contexts
 from rag.training.train import RESUME, TrainProgress, TrainSettings, train
 
-DEV_EXAMPLES = 1_500
+DEV_QUESTIONS = 450
+DEV_PASSAGES = 6
 
 
 def run(
@@ -35,9 +35,9 @@ def run(
     model = train(settings, report, device)
     description = {**checkpoint.describe(settings.out), **lineage, "device": device}
     checkpoint.save(model.to("cpu"), settings.out, description)
-    dev = gather(settings.sources, settings.mixture, settings.seed).dev
-    random.Random(settings.seed).shuffle(dev)
-    signals = observe(LocalGenerator(settings.out, device), dev[:DEV_EXAMPLES])
+    split = gather(settings.sources, settings.mixture, settings.seed)
+    dev = retrieved_contexts(split, DEV_QUESTIONS, DEV_PASSAGES, settings.seed)
+    signals = observe(LocalGenerator(settings.out, device), dev)
     description |= {"calibration": asdict(calibrate(signals)), "dev": _summary(signals)}
     checkpoint.write_description(settings.out, description)
     (settings.out / RESUME).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,8 @@ def train(settings: TrainSettings, report: Callable[[TrainProgress], None], devi
     optimizer = make_optimizer(model, settings)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: rate(s, len(plan), settings.warm_up))
     state = _State(model, optimizer, scheduler)
-    done = state.load(settings.out / RESUME)
+    lineage = describe(settings, len(plan), examples)
+    done = state.load(settings.out / RESUME, lineage)
     model.train()
     window = _Window(settings, len(plan), report)
     for step, batch in enumerate(plan[done:], start=done + 1):
@@ -104,8 +105,9 @@ def train(settings: TrainSettings, report: Callable[[TrainProgress], None], devi
         scheduler.step()
         window.add(step, loss.total.item(), loss.answer.item(), len(batch), float(scheduler.get_last_lr()[0]))
         if step % settings.save_every == 0 or step == len(plan):
-            checkpoint.save(model, settings.out, describe(settings, step, len(plan), examples))
-            state.save(settings.out / RESUME, step)
+            finished = {"step": step, "finished": step == len(plan)}
+            checkpoint.save(model, settings.out, lineage | finished)
+            state.save(settings.out / RESUME, step, lineage)
     return model.eval()
 
 
@@ -157,18 +159,29 @@ class _State:
     optimizer: torch.optim.AdamW
     scheduler: torch.optim.lr_scheduler.LambdaLR
 
-    def load(self, path: Path) -> int:
-        """Take up a stopped run; returns how many steps it had done, 0 without one."""
+    def load(self, path: Path, lineage: Mapping[str, Any]) -> int:
+        """Take up a stopped run; returns how many steps it had done, 0 without one.
+
+        Raises:
+            TrainingError: it was a run with other data or settings.
+        """
         if not path.exists():
             return 0
-        saved = torch.load(path, weights_only=True)
+        saved = torch.load(path, weights_only=True, map_location=self.model.words.weight.device)
+        before, now = json.loads(saved["lineage"]), json.loads(json.dumps(lineage))
+        other = [key for key in now if before.get(key) != now[key]]
+        if other:
+            raise TrainingError(
+                f"the run that was stopped in {path.parent} had other {' and '.join(other)}. Give the "
+                "same again to go on with it, or another folder to begin anew."
+            )
         self.model.load_state_dict(saved["model"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.scheduler.load_state_dict(saved["scheduler"])
         logger.info("going on at step %d of %s", saved["step"], path)
         return int(saved["step"])
 
-    def save(self, path: Path, step: int) -> None:
+    def save(self, path: Path, step: int, lineage: Mapping[str, Any]) -> None:
         """Write the run's state; the file appears whole or not at all."""
         partial = path.with_name(path.name + ".partial")
         torch.save(
@@ -177,13 +190,14 @@ class _State:
                 "optimizer": self.optimizer.state_dict(),
                 "scheduler": self.scheduler.state_dict(),
                 "step": step,
+                "lineage": json.dumps(lineage),
             },
             partial,
         )
         partial.replace(path)
 
 
-def describe(settings: TrainSettings, step: int, steps: int, examples: Sequence[Example]) -> dict[str, Any]:
+def describe(settings: TrainSettings, steps: int, examples: Sequence[Example]) -> dict[str, Any]:
     """The lineage of a checkpoint: data with hashes, settings, seed, versions."""
     plain = asdict(settings)
     plain.pop("config")
@@ -193,11 +207,9 @@ def describe(settings: TrainSettings, step: int, steps: int, examples: Sequence[
     plain.pop("out")
     return {
         "settings": plain,
-        "step": step,
         "steps": steps,
         "examples": len(examples),
         "torch": torch.__version__,
-        "finished": step == steps,
     }
 
 

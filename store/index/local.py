@@ -1,10 +1,12 @@
 """The indexes of all corpora on this machine."""
 
+import logging
 import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from store.errors import DatabaseUnavailableError
 from store.index.keywords import KeywordIndex
 from store.index.local_index import LocalIndex
 from store.index.rank_bm25_index import RankBM25Index
@@ -13,6 +15,8 @@ from store.postgres import Database
 from store.types import Corpus
 
 __all__ = ["ENGINES", "LocalIndex", "LocalIndexes"]
+
+logger = logging.getLogger(__name__)
 
 ENGINES: Mapping[str, type[KeywordIndex]] = {"tantivy": TantivyIndex, "rank-bm25": RankBM25Index}
 
@@ -60,13 +64,19 @@ class LocalIndexes:
             return index
 
     def refresh_all(self) -> None:
-        """Refresh every index that is open.
+        """Refresh every index that is open; one that fails is logged and does not stop the others.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached; the indexes stay as they were.
         """
         for index in self._opened():
-            index.refresh()
+            try:
+                index.refresh()
+            except DatabaseUnavailableError:
+                raise
+            except Exception as error:
+                # Nothing is lost: the changes stay in the log, and the next refresh applies them again.
+                logger.error("refreshing the %r failed: %s", index, type(error).__name__)
 
     def discard(self, corpus: Corpus) -> None:
         """Close a deleted corpus's index and delete its files."""

@@ -22,7 +22,7 @@ from store.index.locks import FileLock, locked
 from store.index.ranking import Ranking
 from store.index.search_text import search_text
 from store.index.tantivy_index import TantivyIndex
-from store.index.vectors import VectorIndex
+from store.index.vectors import VectorError, VectorIndex
 from store.index.working import WorkingFolder
 from store.postgres import Database
 from store.types import Corpus, IndexedChunk
@@ -34,6 +34,7 @@ LOCK = "lock"
 KEYWORDS = "keywords"
 VECTORS = "vectors.faiss"
 MIN_CHANGES_TO_SAVE = 256
+FOLDER_DELETED = "its folder was deleted"
 
 
 class LocalIndex:
@@ -72,8 +73,11 @@ class LocalIndex:
         self._database = database
         self._refresh_interval_s = refresh_interval_s
         self._clock = clock
+        self._engine = engine
         self._contents = _contents(corpus, engine)
         self._refreshing = threading.Lock()
+        self._closed = False
+        self._engine_failed = False
         self._unsaved = 0
         self._position = 0
         self._keywords: KeywordIndex
@@ -82,7 +86,7 @@ class LocalIndex:
         with locked(directory / LOCK):
             self._working = WorkingFolder.make(directory)
             try:
-                self._load_or_rebuild(engine)
+                self._load_or_rebuild()
             except BaseException:
                 self._working.close()
                 raise
@@ -95,6 +99,9 @@ class LocalIndex:
 
     def __len__(self) -> int:
         return len(self._vectors)
+
+    def __repr__(self) -> str:
+        return f"index of corpus {self._corpus.name!r}"
 
     def search_keywords(self, query: str, k: int, allowed: NDArray[np.int64] | None = None) -> Ranking:
         """Return the `k` chunks that match the words of any text best; see `KeywordIndex.search`."""
@@ -116,21 +123,39 @@ class LocalIndex:
         """
         with self._refreshing:
             self._catch_up()
-            if self._is_save_due():
+            if self._is_save_due() and not self._closed:
                 self._save()
 
     def save(self) -> None:
         """Write a snapshot, unless another process is just doing so or the last one is as new."""
         with self._refreshing:
-            self._save()
+            if self._closed:
+                return
+            if self._working.is_there():
+                self._save()
+            else:
+                self._start_over(FOLDER_DELETED)
 
     def close(self) -> None:
-        """Save a snapshot if that is worth it, free memory and disk; nothing can be searched afterwards."""
+        """Save a snapshot if that is worth it, free memory and disk; nothing can be searched afterwards.
+
+        A snapshot that cannot be saved is logged only: the next process replays the log instead.
+        """
         with self._refreshing:
-            if self._is_save_due():
-                self._save()
-            self._keywords.close()
-            self._working.close()
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                if self._is_save_due() and self._working.is_there():
+                    self._save()
+            except Exception as error:
+                logger.error(
+                    "the snapshot of the %r was not saved: %s: %s", self, type(error).__name__, error
+                )
+            try:
+                self._keywords.close()
+            finally:
+                self._working.close()
 
     def _refresh_if_due(self) -> None:
         if self._clock() - self._refreshed_at < self._refresh_interval_s:
@@ -142,9 +167,58 @@ class LocalIndex:
                 self._refreshing.release()
 
     def _catch_up(self) -> None:
-        with self._database.transaction() as session:
-            self._replay(session)
+        if self._closed:
+            return
+        lost = self._replay_or_tell_why_not() if self._working.is_there() else FOLDER_DELETED
+        if lost is not None:
+            self._start_over(lost)
+        self._engine_failed = False
         self._refreshed_at = self._clock()
+
+    def _replay_or_tell_why_not(self) -> str | None:
+        """Apply the changes since; return None, or why only building the indexes again can help."""
+        with self._database.transaction() as session:
+            if index_log.position(session, self._corpus.id) < self._position:
+                return (
+                    "the log ends before it, as after a restore of the database or once the corpus is deleted"
+                )
+            try:
+                self._replay(session)
+            except VectorError:
+                raise
+            except (OSError, ValueError) as error:  # what the keyword engines raise
+                # The first failure may pass (a full disk); to build again costs too much to try at once.
+                if self._working.is_there() and not self._engine_failed:
+                    self._engine_failed = True
+                    raise
+                self._engine_failed = False
+                return f"the keyword engine fails on its files ({type(error).__name__})"
+        return None
+
+    def _start_over(self, reason: str) -> None:
+        """Build both indexes again, in a new folder; searches go on in the old ones meanwhile."""
+        logger.warning("%r is set aside: %s; building it again from PostgreSQL", self, reason)
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with locked(self._directory / LOCK):
+            working = WorkingFolder.make(self._directory)
+            old, old_working = self._keywords, self._working
+            try:
+                self._rebuild(working)
+            except BaseException:
+                working.close()
+                raise
+            self._working = working
+            self._unsaved = 0
+            try:
+                # A snapshot from before a restore would seem sound once the log has grown past it.
+                snapshots.discard(self._directory)
+                if len(self):
+                    self._write_snapshot()
+            finally:
+                try:
+                    old.close()
+                finally:
+                    old_working.close()
 
     def _replay(self, session: Session) -> None:
         """Apply the log from our position on. Breaking off is harmless: all of it can be applied again."""
@@ -152,43 +226,41 @@ class LocalIndex:
         while changes := index_log.read_after(session, self._corpus.id, position, CHUNKS_PER_BATCH):
             latest = {change.chunk_id: change.chunk for change in changes}
             self._remove([chunk_id for chunk_id, chunk in latest.items() if chunk is None])
-            self._add([chunk for chunk in latest.values() if chunk is not None])
+            _add(self._keywords, self._vectors, [chunk for chunk in latest.values() if chunk is not None])
             position = changes[-1].sequence
             self._unsaved += len(latest)
         if position > self._position:
             self._keywords.commit()
             self._position = position
 
-    def _add(self, chunks: list[IndexedChunk]) -> None:
-        if chunks:
-            ids = np.array([chunk.id for chunk in chunks], dtype=np.int64)
-            self._keywords.add(ids, [search_text(chunk.heading_path, chunk.text) for chunk in chunks])
-            self._vectors.add(ids, np.stack([chunk.embedding for chunk in chunks]).astype(np.float32))
-
     def _remove(self, chunk_ids: list[int]) -> None:
         ids = np.array(chunk_ids, dtype=np.int64)
         self._keywords.remove(ids)
         self._vectors.remove(ids)
 
-    def _load_or_rebuild(self, engine: type[KeywordIndex]) -> None:
+    def _load_or_rebuild(self) -> None:
         try:
-            if self._load(engine):
+            if self._load():
                 return
             logger.info("building the indexes of corpus %r", self._corpus.name)
         except IndexCorruptError as error:
-            logger.warning("%s Rebuilding it from the database.", error)
+            logger.warning(
+                "index snapshot %s is set aside: %s; building it again from PostgreSQL",
+                error.path,
+                error.reason,
+            )
             snapshots.discard(self._directory)
-        self._rebuild(engine)
+        self._rebuild(self._working)
         if len(self):
             self._write_snapshot()
 
-    def _load(self, engine: type[KeywordIndex]) -> bool:
+    def _load(self) -> bool:
         manifest = snapshots.read_manifest(self._directory)
         if manifest is None:
             return False
         folder = snapshots.verify(self._directory, manifest, self._contents)
         link_files(folder / KEYWORDS, self._working.path / KEYWORDS)
-        self._keywords = engine(self._working.path / KEYWORDS)
+        self._keywords = self._engine(self._working.path / KEYWORDS)
         self._vectors = VectorIndex.load(folder / VECTORS)
         self._position = manifest.position
         with self._database.snapshot() as session:
@@ -201,14 +273,16 @@ class LocalIndex:
             raise IndexCorruptError(str(folder), f"with the changes since, it has {counts}")
         return True
 
-    def _rebuild(self, engine: type[KeywordIndex]) -> None:
-        self._keywords = engine(self._working.path / "rebuilt")
-        self._vectors = VectorIndex(self._corpus.dimension)
+    def _rebuild(self, working: WorkingFolder) -> None:
+        """Fill new indexes, and put them in place of those there may be once they are complete."""
+        keywords = self._engine(working.path / "rebuilt")
+        vectors = VectorIndex(self._corpus.dimension)
         with self._database.snapshot() as session:
-            self._position = index_log.position(session, self._corpus.id)
+            position = index_log.position(session, self._corpus.id)
             for chunks in _batches(index_log.snapshot_rows(session, self._corpus.id)):
-                self._add(chunks)
-        self._keywords.commit()
+                _add(keywords, vectors, chunks)
+        keywords.commit()
+        self._keywords, self._vectors, self._position = keywords, vectors, position
 
     def _is_save_due(self) -> bool:
         """Tell whether so much has changed that a snapshot, whose cost grows with size, is worth writing."""
@@ -250,6 +324,13 @@ def _contents(corpus: Corpus, engine: type[KeywordIndex]) -> snapshots.Contents:
         encoder_revision=corpus.encoder_revision,
         dimension=corpus.dimension,
     )
+
+
+def _add(keywords: KeywordIndex, vectors: VectorIndex, chunks: list[IndexedChunk]) -> None:
+    if chunks:
+        ids = np.array([chunk.id for chunk in chunks], dtype=np.int64)
+        keywords.add(ids, [search_text(chunk.heading_path, chunk.text) for chunk in chunks])
+        vectors.add(ids, np.stack([chunk.embedding for chunk in chunks]).astype(np.float32))
 
 
 def _batches(chunks: Iterable[IndexedChunk]) -> Iterator[list[IndexedChunk]]:

@@ -55,7 +55,9 @@ def read_manifest(directory: Path) -> Manifest | None:
     try:
         fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         contents = Contents(**fields.pop("contents"))
-        return Manifest(contents=contents, **fields)
+        manifest = Manifest(contents=contents, **fields)
+        _check_types(manifest)
+        return manifest
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -97,6 +99,13 @@ def write(
     for other in directory.glob("snapshot-*"):
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
+
+
+def _check_types(manifest: Manifest) -> None:
+    for name, wanted in (("position", int), ("chunks", int), ("folder", str), ("files", dict)):
+        value = getattr(manifest, name)
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise TypeError(f"its {name} is {value!r}")
 
 
 def discard(directory: Path) -> None:

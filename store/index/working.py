@@ -28,6 +28,10 @@ class WorkingFolder:
         lock.acquire()
         return cls(path, lock)
 
+    def is_there(self) -> bool:
+        """Tell whether the folder is still there: nobody else should delete it, but a person may."""
+        return (self.path / IN_USE).exists()
+
     def close(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.path, ignore_errors=True)

@@ -5,6 +5,9 @@ is shipped its weights are MiniLM's with untrained heads, whose answers mean not
 that is not about their meaning.
 """
 
+import logging
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +20,10 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import NullPool, create_engine, make_url, text
 
+from api import build as building
 from api.app import create_app
 from api.build import Application, build
+from api.cli import main
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
 from api.settings import Settings, load_settings, shipped_checkpoint
@@ -29,6 +34,7 @@ from rag.generator.generate import LocalGenerator
 from store import access
 from store.postgres import Database, migrate, open_database
 from store.types import Role
+from tests.api.command_line import Outcome, Rag
 from tests.conftest import TestDatabases
 
 HANDBOOK = """# Leave
@@ -212,3 +218,37 @@ def assert_problem(response: httpx.Response, status: int, *words: str) -> None:
     assert set(problem) == {"type", "title", "status", "detail"}
     for word in words:
         assert word in problem["detail"]
+
+
+@pytest.fixture
+def rag(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    database: Database,
+    tmp_path: Path,
+    checkpoint_folder: Path,
+    encoder: SharedEncoder,
+    generator: LocalGenerator,
+) -> Iterator[Rag]:
+    """Runs the command line in this process, where the models are loaded already."""
+    monkeypatch.setenv("RAG_DATABASE_URL", database.url)
+    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("RAG_GENERATOR", str(checkpoint_folder))
+    monkeypatch.setattr(building, "_load_encoder", lambda settings: encoder)
+    monkeypatch.setattr(building, "_load_generator", lambda settings: generator)
+
+    def run(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit:
+            main()
+        printed = capsys.readouterr()
+        assert isinstance(exit.value.code, int)
+        return Outcome(exit.value.code, printed.out, printed.err)
+
+    root = logging.getLogger()
+    handlers, level, on_stop = root.handlers[:], root.level, signal.getsignal(signal.SIGTERM)
+    yield run
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    signal.signal(signal.SIGTERM, on_stop)

@@ -1,73 +1,14 @@
 import json
-import logging
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from api import build
-from api.cli import main
-from api.encoders import SharedEncoder
-from rag.generator.generate import LocalGenerator
 from store import corpora
 from store.postgres import Database
+from tests.api.command_line import Rag, assert_one_line
 from tests.api.conftest import HANDBOOK, extra_database
 from tests.conftest import TestDatabases
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended, and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The last line of the output, read as JSON."""
-        return json.loads(self.out.splitlines()[-1])
-
-
-Rag = Callable[..., Outcome]
-
-
-@pytest.fixture
-def rag(
-    *,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    database: Database,
-    tmp_path: Path,
-    checkpoint_folder: Path,
-    encoder: SharedEncoder,
-    generator: LocalGenerator,
-) -> Iterator[Rag]:
-    """Runs the command line in this process, where the models are loaded already."""
-    monkeypatch.setenv("RAG_DATABASE_URL", database.url)
-    monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("RAG_GENERATOR", str(checkpoint_folder))
-    monkeypatch.setattr(build, "_load_encoder", lambda settings: encoder)
-    monkeypatch.setattr(build, "_load_generator", lambda settings: generator)
-
-    def run(*arguments: str | Path) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit:
-            main()
-        printed = capsys.readouterr()
-        assert isinstance(exit.value.code, int)
-        return Outcome(exit.value.code, printed.out, printed.err)
-
-    root = logging.getLogger()
-    handlers, level, on_stop = root.handlers[:], root.level, signal.getsignal(signal.SIGTERM)
-    yield run
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    signal.signal(signal.SIGTERM, on_stop)
 
 
 @pytest.fixture
@@ -84,16 +25,6 @@ def handbook(rag: Rag, folder: Path) -> str:
     """A corpus with one document; returns its name."""
     assert rag("ingest", folder, "--corpus", "handbook").code == 0
     return "handbook"
-
-
-def assert_one_line(outcome: Outcome, code: int, *words: str) -> None:
-    """The command ended with this code and one line that has all these words."""
-    assert outcome.code == code, outcome.err
-    assert outcome.out == ""
-    assert outcome.err.startswith("rag: ")
-    assert outcome.err.count("\n") == 1
-    for word in words:
-        assert word in outcome.err
 
 
 def test_ingest_ends_with_the_promised_json(rag: Rag, folder: Path) -> None:

@@ -1,3 +1,6 @@
+import re
+import time
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,3 +49,20 @@ def test_normalise_line_shortens() -> None:
 
 def test_sha256_is_that_of_utf8() -> None:
     assert sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+BLANKS = st.text(st.sampled_from("a \t\n\r\x1c\x85\xa0\u2003\u200b\u2028\u3000"), max_size=30)
+
+
+@settings(deadline=None)
+@given(BLANKS)
+def test_normalise_cuts_the_blanks_that_a_regex_would(text: str) -> None:
+    lines = re.sub("\r\n|[\r\v\f\x85\u2028\u2029]", "\n", text).replace("\x1c", "")
+    expected = re.sub(r"\n{4,}", "\n\n\n", re.sub(r"[^\S\n]+(?=\n)", "", lines)).strip()
+    assert normalise(text) == expected
+
+
+def test_long_runs_of_blanks_take_no_time() -> None:
+    started = time.process_time()
+    assert len(normalise("a" + " " * 1_000_000 + "b")) == 1_000_002
+    assert time.process_time() - started < 2  # a quadratic search takes hours

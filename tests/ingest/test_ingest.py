@@ -117,6 +117,17 @@ def test_new_title_of_a_record_is_embedded_again(run: Ingest, encoder: FakeEncod
     assert run(path).documents == DocumentCounts(unchanged=1)
 
 
+def test_title_that_is_taken_away_is_embedded_no_more(
+    run: Ingest, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    path = write_records(tmp_path / "a.jsonl", {"id": 1, "title": "Old", "text": "One."})
+    run(path)
+    write_records(path, {"id": 1, "text": "One."})
+    assert run(path).documents == DocumentCounts(done=1)
+    assert encoder.texts == ["Old\nOne.", "One."]
+    assert run(path).documents == DocumentCounts(unchanged=1)
+
+
 def test_equal_texts_are_embedded_once(
     database: Database, corpus: Corpus, run: Ingest, encoder: FakeEncoder, tmp_path: Path
 ) -> None:
@@ -210,6 +221,32 @@ def test_prune_spares_what_could_not_be_read(
     report = run(tmp_path, prune=True)
     assert report.documents == DocumentCounts(unchanged=1, failed=2)
     assert len(stored(database, corpus)) == 4
+
+
+def test_prune_spares_what_others_stored_meanwhile(
+    database: Database, corpus: Corpus, run: Ingest, encoder: FakeEncoder, tmp_path: Path
+) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text(name)
+    run(tmp_path)
+    (tmp_path / "b.txt").unlink()
+    (tmp_path / "c.txt").unlink()
+
+    def store_again(_: Progress) -> None:
+        (tmp_path / "c.txt").write_text("New.")
+        run(tmp_path / "c.txt")
+
+    report = ingest(
+        [str(tmp_path)],
+        corpus,
+        database=database,
+        embed=encoder,
+        tokens=word_tokens,
+        options=IngestOptions(prune=True),
+        progress=store_again,
+    )
+    assert report.documents == DocumentCounts(unchanged=1, removed=1)
+    assert sorted(stored(database, corpus)) == ["a.txt", "c.txt"]
 
 
 def test_pruned_document_that_comes_back_is_stored_again(

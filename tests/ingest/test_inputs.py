@@ -73,3 +73,29 @@ def test_scopes_cover_what_lies_under_a_path(tmp_path: Path) -> None:
     assert folder.prefix == tmp_path.as_uri() + "/"
     assert [module.covers(f"pydoc:{name}") for name in ("json", "json.tool", "jsonx")] == [True, True, False]
     assert [library.covers(f"pydoc:{name}") for name in ("os.path", "numpy")] == [True, False]
+
+
+def test_empty_path_is_missing() -> None:
+    with pytest.raises(MissingPathError):
+        find_inputs([""])
+
+
+def test_folder_covers_only_where_it_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    (tmp_path / "in" / "link").symlink_to(tmp_path)
+    [scope] = find_inputs([str(tmp_path / "in")]).scopes
+    names = ("a b.txt", "sub/a.jsonl#.1/.2", "gone/a.txt", ".a.txt", "sub/.git/a.txt", "node_modules/a.md")
+    covered = [
+        scope.covers(scope.prefix + name.replace(" ", "%20")) for name in (*names, "link/a.txt", "link")
+    ]
+    assert covered == [True] * 3 + [False] * 5
+    assert not scope.covers(scope.prefix + "%2Egit/a.txt")
+
+
+def test_library_covers_only_what_it_lists() -> None:
+    library, package = find_inputs(["pydoc:stdlib", "pydoc:json"]).scopes
+    listed = ("os.path", "json.tool", "json.gone")
+    others = ("antigravity", "_thread", "json._x", "encodings.utf_8", "unittest.test.a", "numpy")
+    assert all(library.covers(f"pydoc:{name}") for name in listed)
+    assert not any(library.covers(f"pydoc:{name}") for name in others)
+    assert not package.covers("pydoc:json._x")

@@ -167,3 +167,14 @@ def test_over_long_path_loses_its_outer_titles() -> None:
 def test_impossible_sizes_are_refused(target: int, maximum: int) -> None:
     with pytest.raises(ValueError, match="cannot be made"):
         ChunkSize(target, maximum)
+
+
+@pytest.mark.parametrize(("window", "size"), [(256, (180, 254)), (512, (180, 510)), (128, (126, 126))])
+def test_chunk_size_fits_the_window(window: int, size: tuple[int, int]) -> None:
+    chosen = ChunkSize.for_window(window)
+    assert (chosen.target_tokens, chosen.max_tokens) == size
+
+
+def test_window_that_holds_no_chunk_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be made"):
+        ChunkSize.for_window(9)

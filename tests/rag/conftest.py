@@ -9,7 +9,14 @@ from rag.generator.model import Generator
 from rag.generator.passages import Reader
 
 TINY = GeneratorConfig(
-    dimension=32, heads=2, feed_forward=64, encoder_layers=1, decoder_layers=1, window=48, span_tokens=16
+    dimension=32,
+    heads=2,
+    feed_forward=64,
+    encoder_layers=1,
+    decoder_layers=1,
+    window=48,
+    span_tokens=16,
+    question_tokens=12,
 )
 
 

@@ -5,6 +5,7 @@ import pytest
 from rag.citation import Citation, cite, sentence_around, sentences_of
 from rag.generator.compose import Segment
 from rag.generator.generate import Generated
+from rag.generator.passages import QUESTION
 from rag.retriever.retriever import Hit
 from store import corpora, documents
 from store.postgres import Database
@@ -79,9 +80,24 @@ def test_a_written_word_that_the_cited_chunk_has_is_supported() -> None:
     assert sentence.supported
 
 
-def test_a_yes_is_a_claim_that_nothing_verifies() -> None:
-    (sentence,) = sentences_of(generated("Yes", Segment(0, 3)), [cited(0, 3)], {7: CHUNK})
+@pytest.mark.parametrize("word", ["Yes", "No"])
+def test_a_yes_or_no_is_a_claim_that_nothing_verifies(word: str) -> None:
+    chunk = "There is no charge. Yes, it is free."
+    answer = generated(word, Segment(0, len(word)))
+    (sentence,) = sentences_of(answer, [cited(0, len(word))], {7: chunk})
     assert not sentence.supported and sentence.citation_ids == (1,)
+
+
+def test_a_written_negation_is_a_claim_of_its_own() -> None:
+    answer = generated("not dark grapes", Segment(0, 3), Segment(4, 15, 0, 0, 11))
+    (sentence,) = sentences_of(answer, [cited(4, 15)], {7: CHUNK})
+    assert not sentence.supported
+
+
+def test_words_of_the_question_are_no_evidence() -> None:
+    answer = generated("Ada Lovelace", Segment(0, 12, QUESTION, 0, 12))
+    (sentence,) = sentences_of(answer, [cited(0, 12)], {7: "He was born in 1912."})
+    assert not sentence.supported
 
 
 def test_sentences_end_outside_of_copies_only() -> None:

@@ -6,7 +6,17 @@ import pytest
 
 from rag.errors import DataError
 from rag.generator.passages import Passage
-from rag.training.data import Answer, Example, Mixture, Source, gather, read_examples, retrieve_distractors
+from rag.training.data import (
+    Answer,
+    Example,
+    Mixture,
+    Source,
+    Split,
+    gather,
+    read_examples,
+    retrieve_distractors,
+    retrieved_contexts,
+)
 from rag.training.recipe import recipe_sources
 
 
@@ -54,7 +64,22 @@ def test_a_distractor_is_like_the_question_and_holds_no_answer() -> None:
         example("The ship then went from Lisbon to sea in spring.", "Which?", "sea"),
         example("Cats sleep.", "Who?", "Cats"),
     ]
-    assert retrieve_distractors(examples, [0])[0].text == "A ship left Porto in spring."
+    assert retrieve_distractors(examples, [0])[0][0].text == "A ship left Porto in spring."
+
+
+def test_retrieved_contexts_hold_the_answer_in_two_of_three() -> None:
+    def example(n: int) -> Example:
+        text = f"Ship {n} sailed to port {n}. " + "It was a long journey over a calm sea. " * 8
+        return Example(
+            str(n), "t", f"Where did ship {n} sail?", (Passage(text),), 0, (Answer(f"port {n}.", 15),), None
+        )
+
+    contexts = retrieved_contexts(Split([], [example(n) for n in range(9)]), number=9, passages=4, seed=1)
+    assert [c.answerable for c in contexts].count(True) == 6
+    for context in contexts:
+        holding = [i for i, p in enumerate(context.passages) if context.answers[0].text in p.text]
+        assert holding == ([] if context.gold is None else [context.gold])
+        assert len(context.passages) == 4
 
 
 def test_held_out_articles_are_not_trained_on(tmp_path: Path) -> None:

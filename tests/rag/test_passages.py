@@ -35,3 +35,12 @@ def test_a_copy_starts_at_words_only_and_in_the_question_once(reader: Reader) ->
     assert all(not reader.continues(first.ids[i]) for i in starts)
     assert {1, 2}.issubset(starts.tolist())
     assert np.flatnonzero(inputs.copyable[0, 1]).min() == second.text_at
+
+
+def test_of_a_long_question_the_end_is_read(reader: Reader) -> None:
+    question = "Some context. " * 40 + "When is the deadline?"
+    reading = reader.read(question, [Passage("The deadline is Monday.")])
+    window = reading.windows[0]
+    assert window.question_length == reader.config.question_tokens
+    passage, start, end = reading.characters(0, window.question_length - 1, window.question_length)
+    assert (passage, question[start:end]) == (QUESTION, "deadline?")

@@ -1,11 +1,13 @@
 """A short training run of the real model on made-up data."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from rag.errors import TrainingError
 from rag.generator import checkpoint
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
@@ -51,6 +53,18 @@ def test_a_stopped_run_goes_on_to_the_same_weights(source: Source, tmp_path: Pat
     resumed = train(settings(source, tmp_path / "stopped"), nothing)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_a_stopped_run_does_not_go_on_under_other_settings(source: Source, tmp_path: Path) -> None:
+    def stop(progress: TrainProgress) -> None:
+        raise StopTrainingError
+
+    changed = replace(settings(source, tmp_path / "out"), report_every=2)
+    with pytest.raises(StopTrainingError):
+        train(changed, stop)
+    with pytest.raises(TrainingError, match="other settings"):
+        train(replace(changed, seed=8), nothing)
 
 
 @pytest.mark.slow

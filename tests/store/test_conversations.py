@@ -91,6 +91,15 @@ def test_response_outlives_its_corpus(session: Session, corpus: Corpus) -> None:
     assert response.citations == new.citations
 
 
+def test_response_is_recorded_though_its_corpus_was_deleted_meanwhile(
+    session: Session, corpus: Corpus
+) -> None:
+    corpora.delete(session, corpus.name)
+    new = new_response(session, corpus)
+    conversations.record_response(session, new)
+    assert conversations.get_response(session, new.id).summary.corpus is None
+
+
 def test_unknown_response_is_named(session: Session) -> None:
     with pytest.raises(UnknownResponseError, match="00000007"):
         conversations.get_response(session, UUID(int=7))

@@ -1,11 +1,13 @@
+from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from store import documents, index_log
-from store.errors import UnknownDocumentError
+from store import corpora, documents, index_log
+from store.errors import UnknownCorpusError, UnknownDocumentError
 from store.types import Corpus, DocumentStatus, DocumentText
 from tests.store.samples import chunks_of, new_document, with_chunks
 
@@ -47,6 +49,26 @@ def test_put_many_returns_documents_in_the_order_given(session: Session, corpus:
     documents.put_many(session, corpus.id, [with_chunks("b", "bee")])
     put = documents.put_many(session, corpus.id, [with_chunks("c", "cee"), with_chunks("b", "bea")])
     assert [(document.source, document.version) for document in put] == [("c", 1), ("b", 2)]
+
+
+def test_put_many_into_a_deleted_corpus_names_the_others(
+    session: Session, corpus: Corpus, other_corpus: Corpus
+) -> None:
+    corpora.delete(session, corpus.name)
+    with pytest.raises(UnknownCorpusError, match="Known corpora: 'other'"):
+        documents.put_many(session, corpus.id, [with_chunks("a", "one")])
+
+
+def test_export_fetches_few_whole_texts_at_a_time(session: Session, corpus: Corpus) -> None:
+    documents.put_many(session, corpus.id, [with_chunks(f"{i:02}", f"text {i}") for i in range(20)])
+    fetched: list[int] = []
+
+    def note(*arguments: Any) -> None:
+        fetched.append(arguments[4].execution_options.get("yield_per"))
+
+    event.listen(session.connection(), "before_cursor_execute", note)
+    assert len(list(documents.export(session, corpus.id))) == 20
+    assert fetched == [8]
 
 
 def test_put_many_of_nothing_changes_nothing(session: Session, corpus: Corpus) -> None:

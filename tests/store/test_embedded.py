@@ -121,8 +121,9 @@ def test_killed_server_starts_again_with_what_was_committed(data_dir: Path) -> N
 
 def test_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DatabaseUnavailableError, match="file/data"):
+    with pytest.raises(DatabaseUnavailableError, match=r"data folder .*file/data .*postgres/log") as raised:
         open_database(None, tmp_path / "file" / "data")
+    assert "RAG_DATABASE_URL" not in str(raised.value)
 
 
 def test_process_number_of_another_program_does_not_keep_the_server_from_starting(data_dir: Path) -> None:

@@ -1,5 +1,8 @@
+import json
 import logging
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from store import corpora, documents, index_log
+from store.errors import DatabaseUnavailableError
 from store.index import snapshots
 from store.index.local import LocalIndex, LocalIndexes
 from store.index.rank_bm25_index import RankBM25Index
@@ -203,6 +207,11 @@ def edit_manifest(directory: Path, old: str, new: str) -> None:
     path.write_text(content.replace(old, new))
 
 
+def set_in_manifest(directory: Path, **fields: Any) -> None:
+    path = directory / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "vectors": lambda directory: flip_a_byte(snapshot_file(directory, "vectors.faiss")),
     "terms": lambda directory: flip_a_byte(snapshot_file(directory, "keywords/*.term")),
@@ -219,6 +228,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "revision": lambda directory: edit_manifest(directory, '"r1"', '"r2"'),
     "database": lambda directory: edit_manifest(directory, '_at": "2', '_at": "1'),
     "position": lambda directory: edit_manifest(directory, '"position": ', '"position": 9'),
+    "position of a wrong type": lambda directory: set_in_manifest(directory, position="x"),
+    "folder of a wrong type": lambda directory: set_in_manifest(directory, folder=5),
+    "files of a wrong type": lambda directory: set_in_manifest(directory, files=[]),
+    "contents of a wrong type": lambda directory: set_in_manifest(directory, contents=5),
 }
 
 
@@ -241,7 +254,7 @@ def test_a_snapshot_that_cannot_be_trusted_is_rebuilt(
     assert nearest(database, rebuilt, "Zoo the owl") == "the owl"
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "cannot be used" in warnings[0]
+    assert re.fullmatch("index snapshot .* is set aside: .*; building it again from PostgreSQL", warnings[0])
     forbid_rebuilding(monkeypatch)  # the damaged snapshot was replaced by a sound one
     assert len(opened()) == 2
 
@@ -367,6 +380,84 @@ def test_closing_deletes_the_working_folder(directory: Path, opened: Opener):
     assert not list(directory.glob("working-*"))
 
 
+@pytest.mark.parametrize("engine", [TantivyIndex, RankBM25Index])
+def test_a_live_index_survives_the_deletion_of_its_folder(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener, engine: Any
+):
+    put(database, corpus, "a", "the owl")
+    index = opened(engine=engine)
+    shutil.rmtree(directory.parent)
+    put(database, corpus, "b", "the fox\nthe elk")
+    index.refresh()
+    assert by_keyword(database, index, "fox") == ["the fox"]
+    assert nearest(database, index, "Zoo the owl") == "the owl"
+    put(database, corpus, "c", "the bee")
+    index.refresh()
+    assert by_keyword(database, index, "bee") == ["the bee"]
+    assert len(list(directory.glob("working-*"))) == 1
+    assert snapshots.read_manifest(directory).chunks == 3
+
+
+def test_a_live_index_whose_files_are_gone_is_rebuilt_at_the_second_failure(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener
+):
+    put(database, corpus, "a", "the owl")
+    index = opened()
+    shutil.rmtree(next(directory.glob("working-*/rebuilt")))
+    put(database, corpus, "b", "the fox\nthe elk")
+    with pytest.raises((OSError, ValueError)):
+        index.refresh()
+    index.refresh()
+    assert by_keyword(database, index, "fox") == ["the fox"]
+    assert len(index) == 3
+
+
+def test_a_live_index_follows_a_database_that_was_restored_to_an_earlier_state(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener
+):
+    put(database, corpus, "a", "the owl")
+    put(database, corpus, "b", "the fox")
+    index = opened()
+    with database.connection() as connection:
+        connection.execute(text("DELETE FROM index_log WHERE sequence > 1"))
+        connection.execute(text("UPDATE chunks SET searchable = false WHERE text = 'the fox'"))
+    index.refresh()
+    assert index.position == snapshots.read_manifest(directory).position == 1
+    assert by_keyword(database, index, "owl fox") == ["the owl"]
+
+
+def test_closing_lets_go_of_everything_when_saving_fails(
+    *,
+    database: Database,
+    corpus: Corpus,
+    directory: Path,
+    opened: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    index = opened()
+    put(database, corpus, "a", "\n".join(f"fox {i}" for i in range(256)))
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "sync_files", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            index.refresh()
+        index.close()
+    assert not list(directory.glob("working-*"))
+    assert "was not saved: OSError: disk full" in caplog.text
+
+
+def test_a_closed_index_leaves_the_disk_alone(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener
+):
+    index = opened()
+    index.close()
+    shutil.rmtree(directory)
+    put(database, corpus, "a", "the owl")
+    index.refresh()
+    index.save()
+    assert not directory.exists()
+
+
 class FailingOnce(RankBM25Index):
     """Fails at the first commit that has something to do."""
 
@@ -447,6 +538,24 @@ def test_local_indexes_refresh_all_that_are_open(database: Database, corpus: Cor
     put(database, other, "a", "the fox\nthe elk")
     indexes.refresh_all()
     assert [len(index) for index in opened] == [1, 2]
+    indexes.close()
+
+
+def test_an_index_that_fails_does_not_stop_the_others(
+    database: Database, corpus: Corpus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    with database.transaction() as session:
+        other = corpora.create(session, "other", ENCODER.name, ENCODER.revision, ENCODER.dimension)
+    indexes = LocalIndexes(tmp_path / "indexes", database, refresh_interval_s=1000.0)
+    broken, sound = indexes.for_corpus(corpus), indexes.for_corpus(other)
+    broken.refresh = lambda: (_ for _ in ()).throw(OSError("disk full"))
+    put(database, other, "a", "the fox")
+    indexes.refresh_all()
+    assert len(sound) == 1
+    assert "refreshing the index of corpus 'animals' failed: OSError" in caplog.text
+    broken.refresh = lambda: (_ for _ in ()).throw(DatabaseUnavailableError("here", "it is away"))
+    with pytest.raises(DatabaseUnavailableError):
+        indexes.refresh_all()
     indexes.close()
 
 

@@ -11,7 +11,14 @@ from sqlalchemy.exc import ProgrammingError
 
 from store import corpora
 from store.errors import DatabaseUnavailableError, StoreError
-from store.postgres import Database, migrate, migration_config, open_database, pending_migrations
+from store.postgres import (
+    Database,
+    check_suitable,
+    migrate,
+    migration_config,
+    open_database,
+    pending_migrations,
+)
 from tests.conftest import TestDatabases
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +67,21 @@ def test_url_of_something_else_is_refused_without_its_password(url: str, tmp_pat
     with pytest.raises(StoreError, match=r"postgresql://user:password@host/name") as raised:
         open_database(url, tmp_path)
     assert "hidden" not in str(raised.value)
+
+
+def test_database_in_another_encoding_is_refused(database: Database, tmp_path: Path) -> None:
+    options = "ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE in_ascii {options}"))
+    url = make_url(database.url).set(database="in_ascii").render_as_string(hide_password=False)
+    with pytest.raises(StoreError, match=r"SQL_ASCII.*ENCODING 'UTF8' TEMPLATE template0"):
+        open_database(url, tmp_path)
+
+
+def test_server_that_is_too_old_is_refused() -> None:
+    check_suitable("UTF8", 160000)
+    with pytest.raises(StoreError, match="PostgreSQL 15; it must be 16 or newer"):
+        check_suitable("UTF8", 150012)
 
 
 def test_connection_lost_in_the_middle_is_unavailable_and_the_next_one_works(database: Database) -> None:

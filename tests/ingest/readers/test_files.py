@@ -1,4 +1,5 @@
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,15 @@ def test_unknown_media_type_is_refused(tmp_path: Path) -> None:
 )
 def test_media_type_goes_by_the_name(name: str, expected: str | None) -> None:
     assert media_type_of(Path(name)) == expected
+
+
+@pytest.mark.parametrize("name", ["undefined", "base64", "a\0b"])
+def test_codec_that_is_no_encoding_is_refused(name: str) -> None:
+    with pytest.raises(UnknownEncodingError):
+        ReadOptions(encoding=name)
+
+
+def test_name_that_is_not_utf8_gives_a_title_that_can_be_stored(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.txt")
+    path.write_text("Text")
+    assert only_document(list(read(path))).title == "caf\ufffd"

@@ -1,3 +1,5 @@
+import pytest
+
 from ingest.readers import ProblemKind
 from tests.ingest.readers.conftest import Read, only_document, only_problem
 
@@ -62,3 +64,25 @@ def test_page_of_scripts_is_empty(read_bytes: Read) -> None:
 def test_page_nested_too_deeply_is_a_problem(read_bytes: Read) -> None:
     items = read_bytes("a.html", "<div>" * 20_000 + "deep")
     assert len(items) == 1
+
+
+@pytest.mark.parametrize("name", ["base64", "undefined", "rot13", "idna", "utf-32", "klingon"])
+def test_declared_codec_that_is_no_encoding_is_passed_over(read_bytes: Read, name: str) -> None:
+    assert only_document(read_bytes("a.html", f"<meta charset={name}><p>Café")).text == "Café"
+
+
+@pytest.mark.parametrize("name", ["iso-8859-1", "latin-1", "us-ascii", "windows-1252"])
+def test_declared_latin_1_is_read_as_windows_1252(read_bytes: Read, name: str) -> None:
+    page = f"<meta charset={name}><p>".encode() + b"\x93Caf\xe9\x94\x81 \x80 5"
+    assert only_document(read_bytes("a.html", page)).text == "“Café” € 5"
+
+
+def test_declared_encoding_that_does_not_fit_is_a_problem(read_bytes: Read) -> None:
+    problem = only_problem(read_bytes("a.html", b"<meta charset=shift_jis><p>\xff\xff"))
+    assert problem.kind == ProblemKind.ENCODING
+    assert "--encoding cp1252" in problem.reason
+
+
+@pytest.mark.parametrize("tags", ["<html hidden>", "<html aria-hidden=true>", "<html><body hidden>"])
+def test_page_hidden_as_a_whole_is_read(read_bytes: Read, tags: str) -> None:
+    assert only_document(read_bytes("a.html", tags + "<p>Text<p hidden>no")).text == "Text"

@@ -1,3 +1,7 @@
+import time
+
+import pytest
+
 from ingest.readers.markdown import find_headings, plain_title
 from tests.ingest.readers.conftest import Read, only_document
 
@@ -36,3 +40,27 @@ def test_heading_offsets_hold_in_the_normalised_text(read_bytes: Read) -> None:
 
 def test_plain_title_drops_marks() -> None:
     assert plain_title("The `read_all` [function](x.md) *now*  {#id}") == "The read_all function now"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a" + " " * 200_000 + "b", "[" * 200_000, "[a](" * 100_000, "{#" * 100_000, "[a](()" * 50_000],
+    ids=["blanks", "brackets", "targets", "marks", "pairs"],
+)
+def test_long_heading_takes_no_time(line: str) -> None:
+    started = time.process_time()
+    assert len(list(find_headings(f"# {line}"))) == 1
+    assert time.process_time() - started < 2  # a quadratic search takes minutes
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [("# a #", "a"), ("# a#", "a#"), ("# a \t ##", "a"), ("#", ""), ("## ##", ""), ("# [a](b_(c)) d", "a d")],
+)
+def test_heading_marks_are_cut(line: str, title: str) -> None:
+    assert [heading.title for heading in find_headings(line)] == [title]
+
+
+@pytest.mark.parametrize("start", ['---\ntitle: ""\n---\n\n', "#\n\n"])
+def test_empty_title_falls_back_to_the_name(read_bytes: Read, start: str) -> None:
+    assert only_document(read_bytes("notes.md", start + "Text")).title == "notes"

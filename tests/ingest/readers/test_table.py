@@ -67,3 +67,8 @@ def test_long_cell_is_read(read_bytes: Read) -> None:
 def test_over_long_line_is_a_problem(read_bytes: Read) -> None:
     problem = only_problem(read_bytes("a.csv", "text\n" + "x" * 200, max_document_bytes=100))
     assert problem.kind == ProblemKind.TOO_LARGE
+
+
+def test_empty_lines_before_the_header_are_passed_over(read_bytes: Read) -> None:
+    document = only_document(read_bytes("a.csv", "\n \r\n\nid;text\n7;one\n"))
+    assert (document.source.rpartition("#")[2], document.text) == ("7", "one")
