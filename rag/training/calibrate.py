@@ -44,7 +44,11 @@ def _signals(example: Example, generated: Generated) -> Signals:
 
 
 def calibrate(signals: Sequence[Signals]) -> Calibration:
-    """Fit the probability by logistic regression; the threshold is where F1 over all examples is best.
+    """Fit the probability by logistic regression.
+
+    The threshold is the probability at which abstaining and answering are equally likely to the model itself
+    (null log-odds 0), at the mean relevance: held-out articles differ too much from each other in their null
+    log-odds for a threshold that is best on some of them to hold on others.
 
     Raises:
         TrainingError: the held-out examples are all answerable, or none is.
@@ -54,24 +58,11 @@ def calibrate(signals: Sequence[Signals]) -> Calibration:
     labels = [s.answerable for s in signals]
     if len(set(labels)) < 2:
         raise TrainingError(
-            f"of {len(labels)} held-out examples, {sum(labels)} are answerable: "
-            "a probability needs both kinds"
+            f"of {len(labels)} held-out examples, {sum(labels)} are answerable: both kinds are needed"
         )
     x: NDArray[np.float64] = np.array([[s.null_log_odds, s.relevance_logit] for s in signals])
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels)
     null_weight, relevance_weight = (float(w) for w in fitted.coef_[0])
     without = Calibration(null_weight, relevance_weight, float(fitted.intercept_[0]))
-    probabilities = [without.probability(s.null_log_odds, s.relevance_logit) for s in signals]
-    return Calibration(null_weight, relevance_weight, without.bias, _best_threshold(signals, probabilities))
-
-
-def _best_threshold(signals: Sequence[Signals], probabilities: Sequence[float]) -> float:
-    order = sorted(range(len(signals)), key=lambda i: -probabilities[i])
-    score = best = float(sum(not s.answerable for s in signals))
-    threshold = 1.0
-    for rank, i in enumerate(order):
-        score += signals[i].f1 if signals[i].answerable else -1.0
-        if score > best:
-            below = probabilities[order[rank + 1]] if rank + 1 < len(order) else 0.0
-            best, threshold = score, (probabilities[i] + below) / 2
-    return threshold
+    threshold = without.probability(0.0, float(x[:, 1].mean()))
+    return Calibration(null_weight, relevance_weight, without.bias, threshold)
