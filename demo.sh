@@ -2,12 +2,11 @@
 # From nothing to grounded answers: the standard library's documentation strings and this project's docs.
 set -eu
 rag=$1
-"$rag" migrate
 "$rag" ingest pydoc:stdlib docs README.md --corpus python --prune
 "$rag" ask --corpus python \
-    "What does functools.lru_cache do?" \
-    "Which exception is raised when a subprocess times out?" \
-    "Where does Groundwork keep the text of documents?"
+    "What does textwrap.dedent remove?" \
+    "Where does Groundwork keep the text of documents?" \
+    "Who won the football world cup in 2018?"
 key_file=$RAG_DATA_DIR/demo.key
 if [ ! -s "$key_file" ]; then
     umask 077
@@ -23,6 +22,6 @@ and ask from another terminal, with the reader's key that was made for you in $k
 
     curl http://127.0.0.1:8000/v1/ask -H "Authorization: Bearer \$(cat $key_file)" \\
          -H "Content-Type: application/json" \\
-         -d '{"question": "What does functools.lru_cache do?", "corpus": "python"}'
+         -d '{"question": "What does textwrap.dedent remove?", "corpus": "python"}'
 
 END

@@ -12,12 +12,14 @@ import resource
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from bench.environment import environment, last_json, report, run
 from rag.encoder import Encoder
+from rag.training.data import read_lines
 from store import corpora, index_log
 from store.index.search_text import search_text
 from store.postgres import open_database
@@ -27,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--text-field", default="text")
+    parser.add_argument("--limit", type=int, help="only the first so many lines of the file")
     parser.add_argument("--sample", type=int, default=2_000, help="chunks that the encoder alone is timed on")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path)
@@ -34,12 +37,21 @@ def main() -> None:
     env = environment(arguments.seed)
     with tempfile.TemporaryDirectory(prefix="bench-ingest-") as folder:
         data = Path(folder) / "data"
-        figures = measure(data, arguments.file, arguments.text_field)
+        file = shortened(arguments.file, arguments.limit, Path(folder)) if arguments.limit else arguments.file
+        figures = measure(data, file, arguments.text_field)
         figures |= embedding_only(data, arguments.sample, arguments.seed, figures["chunks_per_document"])
     figures["end_to_end_share_of_embedding_rate"] = (
         figures["documents_per_s"] / figures["embedding_only_documents_per_s"]
     )
     report(f"Ingestion of {arguments.file.name}", figures, arguments.out, env)
+
+
+def shortened(file: Path, limit: int, folder: Path) -> Path:
+    """Write the first lines of a JSONL file into the folder."""
+    short = folder / f"{file.name.split('.')[0]}-{limit}.jsonl"
+    with short.open("w") as out:
+        out.writelines(islice(read_lines(file), limit))
+    return short
 
 
 def measure(data: Path, file: Path, text_field: str) -> dict[str, float]:
