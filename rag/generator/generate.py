@@ -25,18 +25,32 @@ def sigmoid(x: float) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Logistic regression from the model's two signals to the probability that there is an answer."""
+    """Logistic regression from the model's signals to the probability that there is an answer.
+
+    The more passages are read, the more places the null entry competes with: their number is a signal too.
+    """
 
     null_weight: float = -1.0
     relevance_weight: float = 0.0
+    passages_weight: float = 0.0
     bias: float = 0.0
     threshold: float = 0.5
     """Below this probability the system abstains."""
 
-    def probability(self, null_log_odds: float, relevance: float) -> float:
-        """Between 0 and 1."""
-        x = self.null_weight * null_log_odds + self.relevance_weight * relevance + self.bias
-        return sigmoid(x)
+    def probability(self, null_log_odds: float, relevance: float, passages: int) -> float:
+        """Between 0 and 1.
+
+        Args:
+            null_log_odds: log p(abstain) − log p(anything else) at the first step.
+            relevance: the largest relevance logit of the passages.
+            passages: how many were read.
+        """
+        return sigmoid(
+            self.null_weight * null_log_odds
+            + self.relevance_weight * relevance
+            + self.passages_weight * math.log(passages)
+            + self.bias
+        )
 
 
 @dataclass(frozen=True)
@@ -107,7 +121,9 @@ class LocalGenerator:
         return Generated(
             text=composed.text,
             segments=composed.segments,
-            answerable_probability=self.calibration.probability(decoded.null_log_odds, max(by_passage)),
+            answerable_probability=self.calibration.probability(
+                decoded.null_log_odds, max(by_passage), len(by_passage)
+            ),
             null_log_odds=decoded.null_log_odds,
             relevance=tuple(sigmoid(x) for x in by_passage),
             focus=(passage, start) if passage >= 0 else None,

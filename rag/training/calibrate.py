@@ -1,7 +1,7 @@
 """When to say "I don't know": the model's signals turned into a probability on articles it never saw."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ class Signals:
 
     null_log_odds: float
     relevance_logit: float
+    passages: int
     answerable: bool
     f1: float
 
@@ -38,17 +39,18 @@ def _signals(example: Example, generated: Generated) -> Signals:
     return Signals(
         null_log_odds=generated.null_log_odds,
         relevance_logit=float(np.log(relevance / (1 - relevance))),
+        passages=len(example.passages),
         answerable=example.answerable,
         f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
     )
 
 
-def calibrate(signals: Sequence[Signals]) -> Calibration:
+def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:
     """Fit the probability by logistic regression.
 
     The threshold is the probability at which abstaining and answering are equally likely to the model itself
-    (null log-odds 0), at the mean relevance: held-out articles differ too much from each other in their null
-    log-odds for a threshold that is best on some of them to hold on others.
+    (null log-odds 0) when it reads `usual_passages`, at the mean relevance. Held-out articles differ too much
+    from each other in their null log-odds for a threshold that is best on some of them to hold on others.
 
     Raises:
         TrainingError: the held-out examples are all answerable, or none is.
@@ -60,9 +62,12 @@ def calibrate(signals: Sequence[Signals]) -> Calibration:
         raise TrainingError(
             f"of {len(labels)} held-out examples, {sum(labels)} are answerable: both kinds are needed"
         )
-    x: NDArray[np.float64] = np.array([[s.null_log_odds, s.relevance_logit] for s in signals])
+    x: NDArray[np.float64] = np.array(
+        [[s.null_log_odds, s.relevance_logit, np.log(s.passages)] for s in signals]
+    )
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels)
-    null_weight, relevance_weight = (float(w) for w in fitted.coef_[0])
-    without = Calibration(null_weight, relevance_weight, float(fitted.intercept_[0]))
-    threshold = without.probability(0.0, float(x[:, 1].mean()))
-    return Calibration(null_weight, relevance_weight, without.bias, threshold)
+    null_weight, relevance_weight, passages_weight = (float(w) for w in fitted.coef_[0])
+    bias = float(fitted.intercept_[0])
+    without = Calibration(null_weight, relevance_weight, passages_weight, bias)
+    threshold = without.probability(0.0, float(x[:, 1].mean()), usual_passages)
+    return replace(without, threshold=threshold)

@@ -218,8 +218,8 @@ def _holds_answer(text: str, example: Example) -> bool:
     return text == example.passages[0].text or any(a.text.lower() in text.lower() for a in example.answers)
 
 
-def retrieved_contexts(split: Split, number: int, passages: int, seed: int) -> list[Example]:
-    """Held-out questions with the passages that a search could have found for them.
+def retrieved_contexts(split: Split, number: int, most_passages: int, seed: int) -> list[Example]:
+    """Held-out questions with one to `most_passages` passages that a search could have found for them.
 
     Two of three have their own passage among them, at any place; the third has only others. Questions on
     passages under MIN_CONTEXT_CHARACTERS are left out: alone they mostly do not say what they are about.
@@ -229,10 +229,11 @@ def retrieved_contexts(split: Split, number: int, passages: int, seed: int) -> l
     dev = [e for e in dev if len(e.passages[0].text) >= MIN_CONTEXT_CHARACTERS]
     rng.shuffle(dev)
     dev = dev[:number]
-    others = retrieve_distractors([*dev, *split.train], range(len(dev)), passages)
+    others = retrieve_distractors([*dev, *split.train], range(len(dev)), most_passages)
     contexts = []
     for i, example in enumerate(dev):
-        read = list(others.get(i, ()))
+        passages = round(most_passages ** rng.random())  # few as often as many, on a log scale
+        read = list(others.get(i, ()))[:passages]
         gold = None
         if i % 3 != 0:
             gold = rng.randrange(min(passages, len(read) + 1))

@@ -12,7 +12,7 @@ from rag.training.data import gather, retrieved_contexts
 from rag.training.train import RESUME, TrainProgress, TrainSettings, train
 
 DEV_QUESTIONS = 450
-DEV_PASSAGES = 6
+DEV_PASSAGES = 10
 
 
 def run(
@@ -38,7 +38,7 @@ def run(
     split = gather(settings.sources, settings.mixture, settings.seed)
     dev = retrieved_contexts(split, DEV_QUESTIONS, DEV_PASSAGES, settings.seed)
     signals = observe(LocalGenerator(settings.out, device), dev)
-    description |= {"calibration": asdict(calibrate(signals)), "dev": _summary(signals)}
+    description |= {"calibration": asdict(calibrate(signals, DEV_PASSAGES)), "dev": _summary(signals)}
     checkpoint.write_description(settings.out, description)
     (settings.out / RESUME).unlink(missing_ok=True)
     return json.loads(json.dumps(description))  # type: ignore[no-any-return]

@@ -74,12 +74,14 @@ def test_retrieved_contexts_hold_the_answer_in_two_of_three() -> None:
             str(n), "t", f"Where did ship {n} sail?", (Passage(text),), 0, (Answer(f"port {n}.", 15),), None
         )
 
-    contexts = retrieved_contexts(Split([], [example(n) for n in range(9)]), number=9, passages=4, seed=1)
+    contexts = retrieved_contexts(Split([], [example(n) for n in range(9)]), 9, most_passages=4, seed=1)
     assert [c.answerable for c in contexts].count(True) == 6
     for context in contexts:
         holding = [i for i, p in enumerate(context.passages) if context.answers[0].text in p.text]
         assert holding == ([] if context.gold is None else [context.gold])
-        assert len(context.passages) == 4
+    assert {len(c.passages) for c in contexts} <= {1, 2, 3, 4} and len(
+        {len(c.passages) for c in contexts}
+    ) > 1
 
 
 def test_held_out_articles_are_not_trained_on(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
 
 
 def test_calibration_separates_what_the_signals_separate() -> None:
-    signals = [Signals(-2.0 + n / 10, 1.0, True, 1.0) for n in range(10)]
-    signals += [Signals(1.0 + n / 10, -1.0, False, 0.0) for n in range(10)]
-    fitted = calibrate(signals)
-    assert fitted.probability(-2.0, 1.0) > fitted.threshold > fitted.probability(1.0, -1.0)
+    signals = [Signals(-2.0 + n / 10, 1.0, 1 + n % 3, True, 1.0) for n in range(10)]
+    signals += [Signals(1.0 + n / 10, -1.0, 1 + n % 3, False, 0.0) for n in range(10)]
+    fitted = calibrate(signals, usual_passages=3)
+    assert fitted.probability(-2.0, 1.0, 3) > fitted.threshold > fitted.probability(1.0, -1.0, 3)
