@@ -25,6 +25,11 @@ class GeneratorConfig:
     """The longest span that one copy action takes."""
     answer_tokens: int = 96
     """The longest answer."""
+    sentence_start: int | None = None
+    """The word piece that the decoder starts from where a full sentence is wanted.
+
+    None: the model was not trained to tell short answers from sentences.
+    """
 
     def to_dict(self) -> dict[str, Any]:
         """Return a form that JSON can hold."""
@@ -35,13 +40,21 @@ class GeneratorConfig:
         """Read what `to_dict` wrote.
 
         Raises:
-            CheckpointError: a field is unknown or missing, so the checkpoint is of another version.
+            CheckpointError: a field is unknown or missing, so the checkpoint is of another version; or
+                `sentence_start` is no word piece.
         """
         known = {field.name for field in fields(cls)}
+        values = {"sentence_start": None, **values}  # checkpoints from before it have none
         if set(values) != known:
             odd = ", ".join(sorted(set(values) ^ known))
             raise CheckpointError(
                 f"the checkpoint's configuration differs from this version's in: {odd}. "
                 "Train again with `rag train`, or install the version that wrote it."
             )
-        return cls(**values)
+        config = cls(**values)
+        start = config.sentence_start
+        if start is not None and not 0 < start < config.vocabulary:
+            raise CheckpointError(
+                f"sentence_start is {start}: a word piece from 1 to {config.vocabulary - 1} is needed"
+            )
+        return config

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rag.generator.model import Evidence, Generator, Step
-from rag.generator.passages import CLS, SEP, collate
+from rag.generator.passages import SEP, collate
 from rag.training.targets import Target
 
 IMPOSSIBLE = -1e30
@@ -41,7 +41,7 @@ def batch_loss(model: Generator, targets: Sequence[Target], relevance_weight: fl
     )
     T = max(len(t.ids) for t in targets)
     written = np.full((len(targets), T + 1), 0, dtype=np.int64)
-    written[:, 0] = CLS
+    written[:, 0] = [t.start for t in targets]
     for b, target in enumerate(targets):
         written[b, 1 : len(target.ids) + 1] = target.ids
     step, _ = model.decode(torch.from_numpy(written).to(device), evidence)

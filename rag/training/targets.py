@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, replace
 
 from rag.generator.config import GeneratorConfig
-from rag.generator.passages import Pieces, Reader, Reading, Window
+from rag.generator.passages import CLS, Pieces, Reader, Reading, Window
 from rag.training.data import Answer, Example
 
 MAX_MATCHES = 4
@@ -34,11 +34,27 @@ class Target:
     """Whether pieces may be written as well as copied; an answer that is a span is copied whole."""
     relevant: tuple[bool, ...]
     """For each window, whether it holds the answer."""
+    start: int = CLS
+    """The word piece that the decoder starts from."""
 
     @property
     def cost(self) -> tuple[int, int]:
         """Sort key for batches of similar work: longest window times windows, then the answer's length."""
         return max(len(w.ids) for w in self.reading.windows) * len(self.reading.windows), len(self.ids)
+
+
+def make_targets(example: Example, reader: Reader, rng: random.Random) -> list[Target | None]:
+    """All that an example teaches; None for each part that is too long.
+
+    A model that has a start for sentences learns the full answer from there, and the short one from the usual
+    start. Whether the passages hold the answer is always asked at the usual start.
+    """
+    start = reader.config.sentence_start
+    if start is None or example.gold is None or not example.full_answer:
+        return [make_target(example, reader, rng)]
+    short = [make_target(replace(example, full_answer=None), reader, rng)] if example.answers else []
+    whole = make_target(replace(example, answers=()), reader, rng)
+    return [*short, replace(whole, start=start) if whole else None]
 
 
 def make_target(example: Example, reader: Reader, rng: random.Random) -> Target | None:

@@ -25,7 +25,7 @@ from rag.generator.passages import Reader
 from rag.training.batches import batches
 from rag.training.data import Example, Mixture, Source, file_sha256, gather
 from rag.training.loss import batch_loss
-from rag.training.targets import Target, make_target
+from rag.training.targets import Target, make_targets
 
 logger = logging.getLogger(__name__)
 
@@ -114,10 +114,10 @@ def train(settings: TrainSettings, report: Callable[[TrainProgress], None], devi
 def prepare(examples: Sequence[Example], reader: Reader, seed: int) -> list[Target]:
     """Turn examples into targets; counts what cannot be used."""
     rng = random.Random(seed)
-    made = [make_target(e, reader, rng) for e in examples]
+    made = [t for e in examples for t in make_targets(e, reader, rng)]
     targets = [t for t in made if t is not None and (t.arcs or t.may_write or not t.ids)]
     if len(targets) < len(made):
-        logger.info("%d of %d examples have an answer too long to learn", len(made) - len(targets), len(made))
+        logger.info("%d of %d answers are too long to learn", len(made) - len(targets), len(made))
     return targets
 
 

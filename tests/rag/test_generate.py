@@ -106,6 +106,17 @@ def test_a_checkpoint_of_another_configuration_is_refused() -> None:
         GeneratorConfig.from_dict({**GeneratorConfig().to_dict(), "surplus": 1})
 
 
+def test_a_configuration_from_before_sentences_is_read() -> None:
+    values = GeneratorConfig().to_dict()
+    del values["sentence_start"]
+    assert GeneratorConfig.from_dict(values).sentence_start is None
+
+
+def test_a_start_for_sentences_that_is_no_word_piece_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="sentence_start is 99999"):
+        GeneratorConfig.from_dict({**GeneratorConfig().to_dict(), "sentence_start": 99999})
+
+
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     checkpoint.write_description(tmp_path, {"config": GeneratorConfig().to_dict()})
     (tmp_path / checkpoint.WEIGHTS).write_bytes(b"not weights")

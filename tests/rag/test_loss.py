@@ -1,11 +1,12 @@
 import math
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
 from rag.generator.model import Generator
-from rag.generator.passages import CLS, SEP, Passage, Reader, collate
+from rag.generator.passages import SEP, Passage, Reader, collate
 from rag.training.data import Answer, Example
 from rag.training.loss import batch_loss, weight
 from rag.training.targets import Target, make_target
@@ -30,7 +31,7 @@ def by_enumeration(model: Generator, target: Target) -> float:
     evidence = model.encode(
         torch.from_numpy(inputs.ids), torch.from_numpy(inputs.segments), torch.from_numpy(inputs.copyable)
     )
-    step, _ = model.decode(torch.tensor([[CLS, *target.ids]]), evidence)
+    step, _ = model.decode(torch.tensor([[target.start, *target.ids]]), evidence)
     writes = model.write(step.states[0])
 
     def from_position(k: int) -> float:
@@ -61,6 +62,16 @@ def test_the_loss_sums_over_every_way_to_write_and_copy(
     with torch.no_grad():
         expected = -math.log(by_enumeration(tiny_model, target)) * weight(target)
         assert batch_loss(tiny_model, [target]).answer.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_loss_of_a_sentence_begins_at_its_own_start(reader: Reader, tiny_model: Generator) -> None:
+    tiny_model.eval()
+    target = target_of(reader, "From red grapes, not white.")
+    other = replace(target, start=1)
+    with torch.no_grad():
+        expected = -math.log(by_enumeration(tiny_model, other)) * weight(other)
+        assert batch_loss(tiny_model, [other]).answer.item() == pytest.approx(expected, rel=1e-4)
+        assert batch_loss(tiny_model, [target]).answer.item() != pytest.approx(expected, rel=1e-4)
 
 
 def test_the_loss_of_a_batch_is_the_mean_of_its_parts(reader: Reader, tiny_model: Generator) -> None:
