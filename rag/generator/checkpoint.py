@@ -122,6 +122,21 @@ def describe(directory: Path) -> dict[str, Any]:
     return description
 
 
+def restart(directory: Path, config: GeneratorConfig) -> Generator:
+    """Read a checkpoint to train it further under a configuration with the same shapes.
+
+    Raises:
+        CheckpointError: there is none, it is damaged, or its shapes differ.
+    """
+    before = load(directory)
+    model = Generator(config)
+    try:
+        model.load_state_dict(before.state_dict())
+    except RuntimeError as error:
+        raise CheckpointError(f"the checkpoint at {directory} has another shape: {error}") from error
+    return model
+
+
 def load(directory: Path, device: str = "cpu") -> Generator:
     """Read a checkpoint, in float32, ready to answer.
 

@@ -11,7 +11,8 @@ entry that stands for abstaining (Clark and Gardner 2018, arXiv 1710.10723).
     p(copy i … j)   = p(copy from i) · softmax(ends after i)_j
 
 The input of a step is the text written so far, whichever actions wrote it: that is what lets
-training sum over all ways to cut a target into copied and written pieces.
+training sum over all ways to cut a target into copied and written pieces. Distributions are computed
+in float32 also where the matrix products before them are not.
 """
 
 from dataclasses import dataclass
@@ -153,14 +154,14 @@ class Generator(nn.Module):
         null = self.null(s)  # (B, L, 1)
         allowed = torch.zeros_like(null)
         allowed[:, 1 if first else 0 :] = MASKED  # abstaining is a first action, or none
-        joint = torch.cat([starts, null + allowed], dim=-1).log_softmax(dim=-1)
-        gate = self.gate(s).squeeze(-1)
+        joint = torch.cat([starts, null + allowed], dim=-1).float().log_softmax(dim=-1)
+        gate = self.gate(s).float().squeeze(-1)
         return Step(s, F.logsigmoid(gate), F.logsigmoid(-gate), joint[..., :-1], joint[..., -1])
 
     def write(self, states: Tensor) -> Tensor:
         """Log-softmax over the vocabulary for decoder states `(…, D)`, without the gate."""
         logits: Tensor = self.writer(states) @ self.words.weight.T + self.writer_bias
-        return logits.log_softmax(dim=-1)
+        return logits.float().log_softmax(dim=-1)
 
     def ends(self, states: Tensor, starts: Tensor, question: Tensor, evidence: Evidence) -> Tensor:
         """Log-softmax over where copies end, given where they start.
@@ -184,5 +185,6 @@ class Generator(nn.Module):
         logits = logits + self.end_bias(window).squeeze(-1)
         same = evidence.passage_of[inside] == evidence.passage_of[starts][:, None]
         padding = evidence.bias[question[:, None], 0, 0, inside] < 0
-        log_p: Tensor = logits.masked_fill((offsets >= M) | ~same | padding, MASKED).log_softmax(dim=-1)
+        logits = logits.float().masked_fill((offsets >= M) | ~same | padding, MASKED)
+        log_p: Tensor = logits.log_softmax(dim=-1)
         return log_p

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from rag.generator.config import GeneratorConfig
 
 PADDING, UNKNOWN, CLS, SEP = 0, 100, 101, 102
+SENTENCE_START = 103
+"""MiniLM's mask symbol, which no text contains: the decoder starts from it where a sentence is wanted."""
 OVERLAP_TOKENS = 64
 QUESTION = -1
 """The passage number of a span that was copied from the question."""

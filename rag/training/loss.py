@@ -33,6 +33,28 @@ def batch_loss(model: Generator, targets: Sequence[Target], relevance_weight: fl
     """
     if not targets:
         raise ValueError("a batch needs at least one target")
+    read = _read(model, targets)
+    log_p = read.log_p
+    answer = -(log_p * torch.tensor([weight(t) for t in targets], device=log_p.device)).mean()
+    relevance = _relevance_loss(targets, read.evidence, read.ids)
+    return Loss(answer + relevance_weight * relevance, answer.detach(), relevance.detach())
+
+
+def log_probabilities(model: Generator, targets: Sequence[Target]) -> Tensor:
+    """The log-probability `(B,)` of each target, summed over all ways to copy and write it."""
+    return _read(model, targets).log_p
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A batch after the model has gone over it."""
+
+    ids: Tensor  # (B, P, L)
+    evidence: Evidence
+    log_p: Tensor  # (B,)
+
+
+def _read(model: Generator, targets: Sequence[Target]) -> _Read:
     inputs = collate([t.reading for t in targets])
     device = model.words.weight.device
     ids = torch.from_numpy(inputs.ids).to(device)
@@ -45,10 +67,7 @@ def batch_loss(model: Generator, targets: Sequence[Target], relevance_weight: fl
     for b, target in enumerate(targets):
         written[b, 1 : len(target.ids) + 1] = target.ids
     step, _ = model.decode(torch.from_numpy(written).to(device), evidence)
-    log_p = _log_probability(model, targets, evidence, step, window_tokens=ids.shape[2])
-    answer = -(log_p * torch.tensor([weight(t) for t in targets], device=device)).mean()
-    relevance = _relevance_loss(targets, evidence, ids)
-    return Loss(answer + relevance_weight * relevance, answer.detach(), relevance.detach())
+    return _Read(ids, evidence, _log_probability(model, targets, evidence, step, window_tokens=ids.shape[2]))
 
 
 def weight(target: Target) -> float:
@@ -130,8 +149,8 @@ def _merge_ways(
 
 def _relevance_loss(targets: Sequence[Target], evidence: Evidence, ids: Tensor) -> Tensor:
     present = ids[:, :, 0] != 0  # (B, P)
-    wanted = torch.zeros_like(evidence.relevance)
+    wanted = torch.zeros_like(evidence.relevance, dtype=torch.float32)
     for b, target in enumerate(targets):
         wanted[b, : len(target.relevant)] = torch.tensor(target.relevant, dtype=wanted.dtype)
-    losses = F.binary_cross_entropy_with_logits(evidence.relevance, wanted, reduction="none")
+    losses = F.binary_cross_entropy_with_logits(evidence.relevance.float(), wanted, reduction="none")
     return losses[present].mean()
