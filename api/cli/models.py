@@ -33,7 +33,7 @@ class Setting(StrEnum):
 class ListsInARow(TyperCommand):
     """Takes `--qa A B C` as well as `--qa A --qa B --qa C`."""
 
-    LISTS = frozenset({"--qa", "--corpus-from", "--retrieval"})
+    LISTS = frozenset({"--qa", "--corpus-from", "--retrieval", "--contexts"})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option before each value that follows it."""
@@ -50,7 +50,8 @@ class ListsInARow(TyperCommand):
 
 def train(
     qa: Annotated[
-        Path, typer.Option("--qa", metavar="FOLDER", help="The folder with the recipe's question files.")
+        list[Path],
+        typer.Option("--qa", metavar="FOLDER", help="The folders with the recipe's question files."),
     ],
     out: Annotated[
         Path,
@@ -61,6 +62,12 @@ def train(
     max_steps: Annotated[
         int | None, typer.Option(min=1, help="End after so many steps, with the learning rate at zero.")
     ] = None,
+    learning_rate: Annotated[
+        float, typer.Option(min=0, help="The highest learning rate; new parts of the model get 2.5 times it.")
+    ] = 1.5e-4,
+    start_from: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A checkpoint to go on from; default: MiniLM.")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -69,18 +76,31 @@ def train(
 
     from api.settings import load_settings
     from api.threads import set_threads
-    from rag.training.recipe import recipe_sources
+    from rag.generator.config import GeneratorConfig
+    from rag.generator.passages import SENTENCE_START
+    from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
     from rag.training.run import run
-    from rag.training.train import TrainSettings
+    from rag.training.train import NEW_RATE, TrainSettings
 
     settings = TrainSettings(
-        sources=recipe_sources(qa), out=out, seed=seed, epochs=epochs, max_steps=max_steps
+        sources=recipe_sources(qa),
+        out=out,
+        seed=seed,
+        epochs=epochs,
+        max_steps=max_steps,
+        learning_rate=learning_rate,
+        new_learning_rate=NEW_RATE * learning_rate,
+        start_from=start_from,
+        mixture=RECIPE_MIXTURE,
+        config=GeneratorConfig(sentence_start=SENTENCE_START),
     )
     set_threads(load_settings(data_dir=data_dir).threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Folders are left out: a checkpoint travels, and where its data lay says nothing; their hashes do.
-    limit = f" --max-steps {max_steps}" if max_steps else ""
-    command = f"rag train --qa FOLDER --out FOLDER --seed {seed} --epochs {epochs}{limit}"
+    more = f" --max-steps {max_steps}" if max_steps else ""
+    more += " --start-from FOLDER" if start_from else ""
+    rate = f" --learning-rate {learning_rate:g}"
+    command = f"rag train --qa FOLDER --out FOLDER --seed {seed} --epochs {epochs}{rate}{more}"
     lineage = {"command": command, "commit": commit()}
     with _TrainBar() as bar:
         description = run(settings, bar.show, device, lineage)

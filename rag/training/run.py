@@ -8,7 +8,7 @@ from typing import Any
 from rag.generator import checkpoint
 from rag.generator.generate import LocalGenerator
 from rag.training.calibrate import Signals, calibrate, observe
-from rag.training.data import gather, retrieved_contexts
+from rag.training.mixture import gather, retrieved_contexts
 from rag.training.train import RESUME, TrainProgress, TrainSettings, train
 
 DEV_QUESTIONS = 450

@@ -6,17 +6,8 @@ import pytest
 
 from rag.errors import DataError
 from rag.generator.passages import Passage
-from rag.training.data import (
-    Answer,
-    Example,
-    Mixture,
-    Source,
-    Split,
-    gather,
-    read_examples,
-    retrieve_distractors,
-    retrieved_contexts,
-)
+from rag.training.data import Answer, Example, Source, read_examples
+from rag.training.mixture import Mixture, Split, gather, retrieve_distractors, retrieved_contexts
 from rag.training.recipe import recipe_sources
 
 
@@ -101,4 +92,4 @@ def test_gathering_depends_on_the_seed_alone(tmp_path: Path) -> None:
 
 def test_a_recipe_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"squad-train\.jsonl\.gz"):
-        recipe_sources(tmp_path)
+        recipe_sources([tmp_path])

@@ -12,7 +12,8 @@ from rag.generator import checkpoint
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
 from rag.training.calibrate import Signals, calibrate
-from rag.training.data import Mixture, Source
+from rag.training.data import Source
+from rag.training.mixture import Mixture
 from rag.training.run import run
 from rag.training.train import TrainProgress, TrainSettings, rate, train
 from tests.rag.test_data import line
