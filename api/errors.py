@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api.build import PendingMigrationsError
-from ingest.errors import IngestError, UnknownEncodingError, UnknownMediaTypeError
+from ingest.errors import IngestError, JobStoppedError, UnknownEncodingError, UnknownMediaTypeError
 from rag.errors import CheckpointError, EncoderFilesError, QuestionError, RagError
 from store.errors import (
     CorpusExistsError,
@@ -23,9 +23,12 @@ from store.errors import (
     FilterError,
     InvalidCursorError,
     InvalidKeyError,
+    JobStateError,
+    JobTakenError,
     StoreError,
     UnknownCorpusError,
     UnknownDocumentError,
+    UnknownJobError,
     UnknownKeyError,
     UnknownResponseError,
     UnknownSessionError,
@@ -121,6 +124,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     UnknownResponseError: Kind(404, "Unknown response"),
     UnknownSessionError: Kind(404, "Unknown session"),
     UnknownKeyError: Kind(404, "Unknown key"),
+    UnknownJobError: Kind(404, "Unknown job"),
+    JobStoppedError: Kind(409, "Job stopped"),
+    JobStateError: Kind(409, "Job in another state"),
+    JobTakenError: Kind(409, "Job in another process"),
     CorpusExistsError: Kind(409, "Corpus exists"),
     EncoderMismatchError: Kind(409, "Wrong encoder for the corpus"),
     TooLargeError: Kind(413, "Request too large"),

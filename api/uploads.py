@@ -12,7 +12,8 @@ from api.build import Application
 from api.encoders import CorpusEncoder
 from api.errors import DocumentError
 from api.schemas.documents import DocumentBody, UploadForm, UploadView
-from ingest.ingest import IngestOptions, ingest_readings
+from ingest.jobs import ingest_readings
+from ingest.options import IngestOptions
 from ingest.readers import SUFFIXES, Problem, RawDocument, ReadOptions, media_type_of, read
 from ingest.report import Report
 from store import corpora, documents
@@ -92,6 +93,7 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
             tokens=encoder.token_offsets,
             options=IngestOptions(chunk_size=encoder.chunk_size()),
             user=user,
+            source=upload.source,
         )
     return _view(parts, corpus, upload, report)
 

@@ -1,6 +1,7 @@
 """What can go wrong with a whole ingestion; a single bad document is a `Problem` in the report instead."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 
 class IngestError(Exception):
@@ -49,3 +50,31 @@ class EmbeddingError(IngestError):
         super().__init__(
             f"The vectors cannot be stored: {reason}. Use the encoder that the corpus was made with."
         )
+
+
+class ReaderStartError(IngestError):
+    """The process that reads documents cannot be started."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The process that reads documents does not start: {reason}. Check that the installation is "
+            "whole and that RAG_READER_MEMORY_BYTES is large enough."
+        )
+
+
+class RequestError(IngestError):
+    """The request of a stored job cannot be carried out again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The job cannot go on: {reason}. Ingest the same again instead.")
+
+
+class JobStoppedError(IngestError):
+    """Somebody paused or cancelled the job."""
+
+    def __init__(self, job_id: UUID) -> None:
+        super().__init__(
+            f"Job {job_id} was paused or cancelled. What it stored stays; `rag jobs resume {job_id}` goes on "
+            "with a paused one."
+        )
+        self.job_id = job_id

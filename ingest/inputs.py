@@ -17,10 +17,28 @@ _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file, a module, or something that was found to be neither."""
+    """A file, a module, or something that was found to be neither.
+
+    A file that was sent has a `name` other than its path, and a media type and a title if these were given.
+    """
 
     origin: Path | ModuleFile | Problem
     size_bytes: int = 0
+    modified_ns: int | None = None
+    name: str | None = None
+    media_type: str | None = None
+    title: str | None = None
+
+    @property
+    def source(self) -> str:
+        """What its documents are known by; those of a file of records have a fragment behind it."""
+        match self.origin:
+            case Path() as path:
+                return self.name or file_source(path)
+            case ModuleFile() as module:
+                return SCHEME + module.name
+            case Problem() as problem:
+                return problem.source
 
 
 @dataclass(frozen=True)
@@ -69,28 +87,11 @@ def find_inputs(paths: Sequence[str]) -> Inputs:
     return Inputs(list(found.values()), scopes)
 
 
-class InputReader:
-    """Reads inputs one after the other; `bytes_read` grows towards the inputs' `size_bytes`."""
-
-    def __init__(self, inputs: Inputs, options: ReadOptions) -> None:
-        self._inputs = inputs
-        self._options = options
-        self.bytes_read = 0
-
-    def __iter__(self) -> Reading:
-        before = 0
-        for found in self._inputs.found:
-            for item in _read(found, self._options):
-                self.bytes_read = before + min(item.position, found.size_bytes)
-                yield item
-            before += found.size_bytes
-            self.bytes_read = before
-
-
-def _read(found: Input, options: ReadOptions) -> Reading:
+def read_input(found: Input, options: ReadOptions) -> Reading:
+    """Gives what an input holds."""
     match found.origin:
         case Path() as path:
-            yield from read(path, options)
+            yield from read(path, options, source=found.name, media_type=found.media_type, title=found.title)
         case ModuleFile() as module:
             yield from read_pydoc(module)
         case Problem() as problem:
@@ -125,7 +126,7 @@ def _file(path: Path) -> Input:
         return Input(path)  # reading it will say why
     if not stat.S_ISREG(status.st_mode):
         return Input(Problem(file_source(path), None, ProblemKind.SKIPPED, "this is no regular file"))
-    return Input(path, status.st_size)
+    return Input(path, status.st_size, status.st_mtime_ns)
 
 
 def _skipped(path: Path) -> Input:

@@ -1,16 +1,20 @@
 """What an ingestion tells: how far it is while it runs, and what became of everything at its end."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from ingest.readers import Problem, ProblemKind
+from store import job_documents
+from store.job_documents import DocumentOutcome, JobDocument, OutcomeCount
+from store.jobs import Standing
 
 MAX_PROBLEMS = 1_000
 MAX_NOTES = 100
-_NO_FAILURES = (ProblemKind.SKIPPED, ProblemKind.REPEATED)
 
 
 @dataclass(frozen=True)
@@ -80,52 +84,76 @@ class Report:
 
 
 class Tally:
-    """Counts while an ingestion runs."""
+    """Counts while a job runs: at any moment what the rows of the job's documents add up to."""
 
-    def __init__(self) -> None:
-        self._documents: Counter[str] = Counter()
-        self._problems: list[Problem] = []
-        self._kinds: Counter[ProblemKind] = Counter()
-        self._kept: Counter[bool] = Counter()
+    def __init__(self, counted: Sequence[OutcomeCount] = ()) -> None:
+        self._documents: Counter[DocumentOutcome] = Counter()
         self.chunks = 0
-        self._damaged_files: set[str] = set()
-        self._damaged_folders: set[str] = set()
+        for count in counted:
+            self._documents[count.status] += count.documents
+            self.chunks += count.chunks
 
-    def count(self, outcome: str, times: int = 1) -> None:
-        """Counts documents by a field of `DocumentCounts`."""
+    def add(self, document: JobDocument, before: JobDocument | None) -> None:
+        """Counts what became of a document, in place of what was noted of it before."""
+        if before is not None:
+            self._documents[before.status] -= 1
+            self.chunks -= before.chunks
+        self._documents[document.status] += 1
+        self.chunks += document.chunks
+
+    def copy(self) -> "Tally":
+        """Returns a tally of its own with the same counts."""
+        other = Tally()
+        other._documents, other.chunks = self._documents.copy(), self.chunks
+        return other
+
+    def count(self, outcome: DocumentOutcome, times: int) -> None:
+        """Counts documents."""
         self._documents[outcome] += times
 
-    def add_problem(self, problem: Problem) -> None:
-        """Counts a problem; skipped files and repeated ids are notes, no failures."""
-        self._kinds[problem.kind] += 1
-        failed = problem.kind not in _NO_FAILURES
-        if self._kept[failed] < (MAX_PROBLEMS if failed else MAX_NOTES):
-            self._kept[failed] += 1
-            self._problems.append(problem)
-        if failed:
-            self.count("failed")
-            file = problem.source.partition("#")[0]
-            (self._damaged_folders if file.endswith("/") else self._damaged_files).add(file)
+    @property
+    def documents(self) -> DocumentCounts:
+        """What became of the documents so far."""
+        return DocumentCounts(**{f.name: self._documents[DocumentOutcome(f.name)] for f in _FIELDS})
 
-    def is_damaged(self, source: str) -> bool:
-        """Whether a source belongs to a file or folder that could not be read whole."""
-        in_file = source.partition("#")[0] in self._damaged_files
-        return in_file or any(source.startswith(folder) for folder in self._damaged_folders)
+    def standing(self, bytes_read: int, bytes_total: int, seconds: float) -> Standing:
+        """Returns the state as the job keeps it."""
+        counts = {
+            "documents": asdict(self.documents),
+            "chunks": self.chunks,
+            "seconds": round(seconds, 3),
+            "skipped": self._documents[DocumentOutcome.SKIPPED],
+        }
+        return Standing(counts, bytes_read, bytes_total, seconds)
 
     def progress(self, bytes_read: int, bytes_total: int, seconds: float) -> Progress:
-        """Returns the state as it is now."""
-        failed = self._documents["failed"]
-        documents = sum(self._documents.values()) - failed
-        return Progress(documents, self.chunks, failed, bytes_read, bytes_total, seconds)
+        """Returns the state as it is shown."""
+        counts = self.documents
+        failed = counts.failed + counts.quarantined
+        seen = sum(asdict(counts).values()) - failed
+        return Progress(seen, self.chunks, failed, bytes_read, bytes_total, seconds)
 
-    def report(self, job_id: UUID, seconds: float) -> Report:
-        """Returns the report of everything that was counted."""
-        return Report(
-            job_id,
-            DocumentCounts(**self._documents),
-            self.chunks,
-            seconds,
-            self._kinds[ProblemKind.SKIPPED],
-            tuple(self._problems),
-            dict(self._kinds),
-        )
+
+_FIELDS = fields(DocumentCounts)
+
+
+def report_of(session: Session, job_id: UUID, seconds: float) -> Report:
+    """Returns the report of a job from the rows of its documents."""
+    counted = job_documents.counts(session, job_id)
+    by_status = {count.status: count.documents for count in counted}
+    failures = job_documents.noted(session, job_id, failed=True, limit=MAX_PROBLEMS)
+    notes = job_documents.noted(session, job_id, failed=False, limit=MAX_NOTES)
+    return Report(
+        job_id,
+        Tally(counted).documents,
+        sum(count.chunks for count in counted),
+        seconds,
+        by_status.get(DocumentOutcome.SKIPPED, 0),
+        tuple(_problem(document) for document in (*failures, *notes)),
+        {ProblemKind(kind): number for kind, number in job_documents.kinds(session, job_id).items()},
+    )
+
+
+def _problem(document: JobDocument) -> Problem:
+    kind = ProblemKind(document.kind or ProblemKind.INTERNAL)
+    return Problem(document.source, document.line or None, kind, document.reason or "")

@@ -7,12 +7,13 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Row, Select, and_, false, func, or_, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import ColumnElement, Integer, Row, Select, Uuid, and_, false, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from store.errors import UnknownDocumentError
 from store.filters import compile_filter
+from store.index_log import decode_embedding
 from store.tables import ChunkRow, DocumentRow, DocumentVersionRow, among
 from store.types import (
     Chunk,
@@ -21,6 +22,7 @@ from store.types import (
     DocumentStatus,
     DocumentText,
     ExportedDocument,
+    IndexedChunk,
     Origin,
 )
 
@@ -183,6 +185,24 @@ def chunks_of(session: Session, document_id: UUID, version: int) -> list[Chunk]:
         .order_by(ChunkRow.ordinal)
     )
     return [_chunk(row) for row in session.execute(statement)]
+
+
+def embedded_chunks(session: Session, versions: Mapping[UUID, int]) -> list[IndexedChunk]:
+    """The chunks, with their vectors, of one version of each of these documents, searchable or not."""
+    wanted = (
+        func.unnest(
+            literal(list(versions), ARRAY(Uuid())), literal(list(versions.values()), ARRAY(Integer()))
+        )
+        .table_valued("document_id", "version")
+        .render_derived()
+    )
+    statement = select(ChunkRow.id, ChunkRow.text, ChunkRow.heading_path, ChunkRow.embedding).join(
+        wanted, and_(wanted.c.document_id == ChunkRow.document_id, wanted.c.version == ChunkRow.version)
+    )
+    return [
+        IndexedChunk(row.id, row.text, tuple(row.heading_path), decode_embedding(row.embedding))
+        for row in session.execute(statement)
+    ]
 
 
 def matching_chunks(session: Session, corpus_id: int, filter: Mapping[str, Any]) -> NDArray[np.int64]:

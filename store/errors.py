@@ -70,6 +70,36 @@ class UnknownJobError(StoreError):
         super().__init__(f"There is no job {job_id}. A job's id is given when it starts.")
 
 
+class JobStateError(StoreError):
+    """What is asked of a job cannot be done in the state that it is in."""
+
+    def __init__(self, job_id: UUID, status: str, wish: str):
+        self.job_id = job_id
+        self.status = status
+        super().__init__(
+            f"Job {job_id} is {status}, so it cannot be {wish}. {_JOB_MENDS.get(status, '')}".rstrip()
+        )
+
+
+class JobTakenError(StoreError):
+    """Another process works on the job."""
+
+    def __init__(self, job_id: UUID):
+        self.job_id = job_id
+        super().__init__(
+            f"Another process works on job {job_id}. See how far it is with `rag jobs show {job_id}`; "
+            "pause it first if it is to go on here."
+        )
+
+
+_JOB_MENDS = {
+    "running": "Pause it first.",
+    "done": "Ingest again to begin anew, or retry what failed.",
+    "cancelled": "Ingest again to begin anew.",
+    "paused": "Resume it first.",
+}
+
+
 class CorpusExistsError(StoreError):
     """A corpus with this name is there already."""
 

@@ -1,27 +1,80 @@
-"""The repository of jobs: bulk ingestions, running and done."""
+"""The repository of jobs: bulk ingestions that outlive the processes that work on them.
+
+Whoever works on a job holds its advisory lock (`lock_key`), which PostgreSQL drops the moment that the
+process dies, and its token in `owner`, without which nothing can be stored for the job. So a job whose
+process died is recognised at once, and one that lost its lock cannot harm the one that took the job over.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    insert,
+    literal_column,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from store.access import ensure_user
-from store.errors import UnknownJobError
-from store.tables import JobRow, UserRow
+from store.errors import JobStateError, JobTakenError, UnknownJobError
+from store.tables import CorpusRow, JobRow, UserRow
 
 
 class JobStatus(StrEnum):
     """How far a job is."""
 
+    QUEUED = "queued"
     RUNNING = "running"
-    """Or its process was killed: a running job with an old start says no more."""
+    INTERRUPTED = "interrupted"
+    """Its process died; it goes on where it was when it is resumed. Never stored: seen by the lock."""
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
+    """Something stopped it as a whole; `error` says what. It can be resumed."""
+    CANCELLED = "cancelled"
+
+
+class Wanted(StrEnum):
+    """What the process that works on a job is asked to do with it."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    CANCEL = "cancel"
+
+
+FINISHED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
+_SETTLES = {Wanted.PAUSE: JobStatus.PAUSED, Wanted.CANCEL: JobStatus.CANCELLED}
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to be made.
+
+    `fingerprint` is the same for the same request, so that it finds its unfinished job again. `host` names
+    the machine that has the files; None: any can work on it.
+    """
+
+    corpus_id: int
+    user: str | None
+    kind: str
+    request: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -30,44 +83,52 @@ class Job:
 
     id: UUID
     corpus_id: int | None
+    corpus: str | None
     user: str | None
     kind: str
     status: JobStatus
+    wanted: Wanted
+    request: Mapping[str, Any]
+    host: str | None
+    interruptions: int
+    """How often its process died since something was last stored."""
     counts: Mapping[str, Any]
+    bytes_read: int
+    bytes_total: int
+    seconds: float
+    """How long it was worked on."""
     error: str | None
     started_at: datetime
+    updated_at: datetime
     finished_at: datetime | None
 
 
-def start(session: Session, corpus_id: int, user: str | None, kind: str) -> UUID:
-    """Note that a job begins; returns its id. `user` None means nobody in particular (the command line)."""
+@dataclass(frozen=True)
+class Standing:
+    """How far a job is: what its process notes with every batch."""
+
+    counts: Mapping[str, Any]
+    bytes_read: int
+    bytes_total: int
+    seconds: float
+
+
+def create(session: Session, job: NewJob) -> UUID:
+    """Note a job that is to be worked on; returns its id."""
     job_id = uuid4()
-    user_id = None if user is None else ensure_user(session, user)
     session.execute(
         insert(JobRow).values(
-            id=job_id, corpus_id=corpus_id, user_id=user_id, kind=kind, status=JobStatus.RUNNING
+            id=job_id,
+            corpus_id=job.corpus_id,
+            user_id=None if job.user is None else ensure_user(session, job.user),
+            kind=job.kind,
+            status=JobStatus.QUEUED,
+            request=dict(job.request),
+            fingerprint=job.fingerprint,
+            host=job.host,
         )
     )
     return job_id
-
-
-def finish(
-    session: Session, job_id: UUID, status: JobStatus, counts: Mapping[str, Any], error: str | None = None
-) -> None:
-    """Note how a job ended.
-
-    Raises:
-        UnknownJobError: There is no such job.
-    """
-    changed = session.execute(
-        update(JobRow)
-        .where(JobRow.id == job_id)
-        .values(status=status, counts=dict(counts), error=error, finished_at=func.now())
-        .returning(JobRow.id)
-        .execution_options(synchronize_session=False)
-    )
-    if changed.one_or_none() is None:
-        raise UnknownJobError(job_id)
 
 
 def get(session: Session, job_id: UUID) -> Job:
@@ -76,31 +137,226 @@ def get(session: Session, job_id: UUID) -> Job:
     Raises:
         UnknownJobError: There is no such job.
     """
-    row = session.execute(
-        select(
-            JobRow.id,
-            JobRow.corpus_id,
-            UserRow.name,
-            JobRow.kind,
-            JobRow.status,
-            JobRow.counts,
-            JobRow.error,
-            JobRow.started_at,
-            JobRow.finished_at,
-        )
-        .outerjoin(UserRow, UserRow.id == JobRow.user_id)
-        .where(JobRow.id == job_id)
-    ).one_or_none()
+    row = session.execute(_jobs().where(JobRow.id == job_id)).one_or_none()
     if row is None:
         raise UnknownJobError(job_id)
+    return _job(row)
+
+
+def page(session: Session, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
+    """The next `limit` jobs, newest first; `after` is `started_at` and `id` of the previous page's last."""
+    statement = _jobs().order_by(JobRow.started_at.desc(), JobRow.id.desc()).limit(limit)
+    if after is not None:
+        statement = statement.where(tuple_(JobRow.started_at, JobRow.id) < after)
+    return [_job(row) for row in session.execute(statement)]
+
+
+def unfinished(session: Session, corpus_id: int, fingerprint: str) -> Job | None:
+    """The newest job of the same request that has not come to its end; failed ones are among these."""
+    statement = (
+        _jobs()
+        .where(
+            JobRow.corpus_id == corpus_id,
+            JobRow.fingerprint == fingerprint,
+            JobRow.status.notin_((JobStatus.DONE, JobStatus.CANCELLED)),
+        )
+        .order_by(JobRow.started_at.desc())
+        .limit(1)
+    )
+    row = session.execute(statement).one_or_none()
+    return None if row is None else _job(row)
+
+
+def waiting(session: Session, host: str, limit: int) -> list[Job]:
+    """The oldest jobs that a process on this host could work on: queued, or their process died."""
+    statement = (
+        _jobs()
+        .where(
+            func.coalesce(JobRow.host, host) == host,
+            JobRow.corpus_id.is_not(None),
+            or_(JobRow.status == JobStatus.QUEUED, and_(JobRow.status == JobStatus.RUNNING, not_(_HELD))),
+        )
+        .order_by(JobRow.started_at, JobRow.id)
+        .limit(limit)
+    )
+    return [_job(row) for row in session.execute(statement)]
+
+
+def claim(session: Session, job_id: UUID, token: UUID) -> Job:
+    """Make the job this process's; its lock is held already. A finished job is not opened again but failed.
+
+    Raises:
+        UnknownJobError: There is no such job.
+        JobStateError: It is done or cancelled.
+    """
+    job = get(session, job_id)
+    if job.status in (JobStatus.DONE, JobStatus.CANCELLED):
+        raise JobStateError(job_id, job.status, "resumed")
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id == job_id)
+        .values(
+            interruptions=case((JobRow.status == JobStatus.RUNNING, JobRow.interruptions + 1), else_=0),
+            status=JobStatus.RUNNING,
+            owner=token,
+            error=None,
+            finished_at=None,
+            updated_at=func.now(),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return get(session, job_id)
+
+
+def advance(session: Session, job_id: UUID, token: UUID, standing: Standing, *, stored: bool) -> Wanted:
+    """Note how far a job is, in the transaction that stored something for it; returns what is wanted of it.
+
+    Raises:
+        JobTakenError: Another process took the job over; this transaction must not be committed.
+    """
+    values: dict[str, Any] = {
+        "counts": dict(standing.counts),
+        "bytes_read": standing.bytes_read,
+        "bytes_total": standing.bytes_total,
+        "seconds": standing.seconds,
+        "updated_at": func.now(),
+    }
+    if stored:
+        values["interruptions"] = 0
+    wanted = session.scalar(
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.owner == token, JobRow.status == JobStatus.RUNNING)
+        .values(values)
+        .returning(JobRow.wanted)
+        .execution_options(synchronize_session=False)
+    )
+    if wanted is None:
+        raise JobTakenError(job_id)
+    return Wanted(wanted)
+
+
+def settle(
+    session: Session,
+    job_id: UUID,
+    token: UUID,
+    status: JobStatus,
+    *,
+    standing: Standing,
+    error: str | None = None,
+) -> None:
+    """Note how a job ended, or that it waits, and let go of it.
+
+    Raises:
+        JobTakenError: Another process took the job over.
+    """
+    advance(session, job_id, token, standing, stored=False)
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id == job_id)
+        .values(
+            status=status,
+            wanted=Wanted.RUN,
+            owner=None,
+            error=error,
+            finished_at=func.now() if status in FINISHED else None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def ask(session: Session, job_id: UUID, wanted: Wanted) -> None:
+    """Ask for a pause, a cancellation, or that a job goes on; one that nobody works on changes at once.
+
+    Raises:
+        UnknownJobError: There is no such job.
+        JobStateError: The job is finished, or is already what is asked for.
+    """
+    session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
+    job = get(session, job_id)
+    values: dict[str, Any] = {"wanted": wanted, "updated_at": func.now()}
+    if wanted == Wanted.RUN:
+        if job.status in (JobStatus.DONE, JobStatus.CANCELLED):
+            raise JobStateError(job_id, job.status, "resumed")
+        if job.status != JobStatus.RUNNING:
+            values |= {"status": JobStatus.QUEUED, "finished_at": None, "error": None, "interruptions": 0}
+    else:
+        if job.status in FINISHED or (job.status == JobStatus.PAUSED and wanted == Wanted.PAUSE):
+            raise JobStateError(job_id, job.status, _SETTLES[wanted])
+        if job.status != JobStatus.RUNNING:
+            values |= {"status": _SETTLES[wanted], "wanted": Wanted.RUN, "owner": None}
+            values["finished_at"] = func.now() if wanted == Wanted.CANCEL else None
+    session.execute(
+        update(JobRow).where(JobRow.id == job_id).values(values).execution_options(synchronize_session=False)
+    )
+
+
+def reopen(session: Session, job_id: UUID) -> None:
+    """Queue a job again, finished or not: some of its documents are to be tried once more.
+
+    Raises:
+        UnknownJobError: There is no such job.
+        JobStateError: A process works on it.
+    """
+    job = get(session, job_id)
+    if job.status == JobStatus.RUNNING:
+        raise JobStateError(job_id, job.status, "retried")
+    session.execute(
+        update(JobRow)
+        .where(JobRow.id == job_id)
+        .values(
+            status=JobStatus.QUEUED, wanted=Wanted.RUN, finished_at=None, error=None, updated_at=func.now()
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def lock_key(job_id: UUID) -> int:
+    """The key of the job's advisory lock, a signed 64-bit number: the first half of its id."""
+    return int.from_bytes(job_id.bytes[:8], "big", signed=True)
+
+
+_HELD: ColumnElement[bool] = literal_column(
+    # `lock_key` in SQL; pg_locks shows a key of 64 bits as two halves.
+    "(('x' || left(replace(jobs.id::text, '-', ''), 16))::bit(64)::bigint IN ("
+    "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' "
+    "AND objsubid = 1 AND granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))",
+    Boolean(),
+)
+
+
+def _jobs() -> Select[*tuple[Any, ...]]:
+    dead = and_(JobRow.status == JobStatus.RUNNING, not_(_HELD))
+    return (
+        select(
+            *(column for column in JobRow.__table__.columns if column.key != "status"),
+            case((dead, JobStatus.INTERRUPTED), else_=JobRow.status).label("status"),
+            UserRow.name.label("user"),
+            CorpusRow.name.label("corpus"),
+        )
+        .outerjoin(UserRow, UserRow.id == JobRow.user_id)
+        .outerjoin(CorpusRow, CorpusRow.id == JobRow.corpus_id)
+    )
+
+
+def _job(row: Row[*tuple[Any, ...]]) -> Job:
     return Job(
         id=row.id,
         corpus_id=row.corpus_id,
-        user=row.name,
+        corpus=row.corpus,
+        user=row.user,
         kind=row.kind,
         status=JobStatus(row.status),
+        wanted=Wanted(row.wanted),
+        request=row.request,
+        host=row.host,
+        interruptions=row.interruptions,
         counts=row.counts,
+        bytes_read=row.bytes_read,
+        bytes_total=row.bytes_total,
+        seconds=row.seconds,
         error=row.error,
         started_at=row.started_at,
+        updated_at=row.updated_at,
         finished_at=row.finished_at,
     )

@@ -1,7 +1,7 @@
 """The database: connections, transactions, migrations."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ import psycopg
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
@@ -71,6 +71,25 @@ class Database:
         with self._reached(), self.engine.begin() as connection:
             yield connection
 
+    def try_lock(self, key: int) -> "SessionLock | None":
+        """Take the advisory lock `key` until it is released or this process dies; None: another has it.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        with self._reached():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            taken = False
+            try:
+                taken = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+                if taken:
+                    connection.detach()  # the lock is as long as the connection, which no one else may get
+                    return SessionLock(connection)
+            finally:
+                if not taken:
+                    connection.close()
+        return None
+
     def check(self) -> None:
         """Ask the database for a sign of life.
 
@@ -99,6 +118,19 @@ class Database:
             if self._server is not None:
                 raise DatabaseUnavailableError(where, reason, self._server.mend) from error
             raise DatabaseUnavailableError(where, reason) from error
+
+
+class SessionLock:
+    """An advisory lock that PostgreSQL drops when this process lets go of it or dies."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+
+    def release(self) -> None:
+        """Let others have it; whoever waits for it sees it free when this returns."""
+        with suppress(DBAPIError):  # the connection may be gone, and the lock with it
+            self._connection.execute(select(func.pg_advisory_unlock_all()))
+        self._connection.close()
 
 
 def open_database(url: str | None, data_dir: Path) -> Database:

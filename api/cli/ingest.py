@@ -26,7 +26,7 @@ from api.cli.exits import CommandError, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ingest.ingest import IngestOptions
+    from ingest.options import IngestOptions
     from ingest.report import Progress, Report
 
 SHOWN_PROBLEMS = 20
@@ -61,8 +61,8 @@ def ingest(
     last time cost next to nothing. Exit code 1 says that some could not be ingested; all others were.
     """
     check_name(corpus, "corpus")
-    from ingest.ingest import IngestOptions
     from ingest.inputs import find_inputs
+    from ingest.options import IngestOptions
     from ingest.readers import ReadOptions
 
     reading = ReadOptions(
@@ -89,7 +89,7 @@ def _ingest(
 ) -> "Report":
     with running(data_dir) as application:
         from api.encoders import CorpusEncoder
-        from ingest.ingest import ingest as run
+        from ingest.jobs import ingest as run
 
         with application.database.transaction() as session:
             corpus = application.corpus_to_fill(session, corpus_name)

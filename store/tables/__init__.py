@@ -5,7 +5,7 @@ from store.tables.base import Base, among
 from store.tables.conversations import ResponseCitationRow, ResponseHitRow, ResponseRow, SessionRow
 from store.tables.corpora import CorpusRow
 from store.tables.documents import ChunkRow, DocumentRow, DocumentVersionRow, IndexLogRow
-from store.tables.jobs import JobRow
+from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
 
 __all__ = [
     "Base",
@@ -14,7 +14,9 @@ __all__ = [
     "DocumentRow",
     "DocumentVersionRow",
     "IndexLogRow",
+    "JobDocumentRow",
     "JobRow",
+    "JobUploadRow",
     "KeyRow",
     "ResponseCitationRow",
     "ResponseHitRow",

@@ -15,6 +15,8 @@ from api.settings import Settings
 from tests.api.conftest import assert_problem, serving_app
 
 FOR_THE_LOG_ONLY = {
+    ingest.errors.ReaderStartError,
+    ingest.errors.RequestError,
     store.errors.StoreError,
     store.errors.IndexCorruptError,
     store.errors.UnknownJobError,

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from ingest.ingest import IngestOptions, ingest
+from ingest.jobs import ingest
+from ingest.options import IngestOptions
 from ingest.report import Report
 from ingest.split import Tokens
 from store import corpora

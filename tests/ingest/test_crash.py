@@ -11,14 +11,15 @@ from sqlalchemy import text
 from ingest.report import DocumentCounts
 from store.postgres import Database
 from store.types import Corpus
-from tests.ingest.conftest import Ingest
+from tests.ingest.conftest import FakeEncoder, Ingest
 
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from ingest.ingest import IngestOptions, ingest
+from ingest.jobs import ingest
+from ingest.options import IngestOptions
 from store import corpora
 from store.postgres import open_database
 from tests.ingest.conftest import FakeEncoder, word_tokens
@@ -42,11 +43,11 @@ def count(database: Database, statement: str) -> int:
 
 
 def test_killed_ingestion_is_finished_by_the_next(
-    database: Database, corpus: Corpus, run: Ingest, tmp_path: Path
+    database: Database, corpus: Corpus, run: Ingest, encoder: FakeEncoder, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(
-        "".join(json.dumps({"id": number, "text": f"Text {number}."}) + "\n" for number in range(400))
+        "".join(json.dumps({"id": number, "text": f"Text {number}."}) + "\n" for number in range(160))
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", PROGRAM, database.url, str(path)]
@@ -59,11 +60,13 @@ def test_killed_ingestion_is_finished_by_the_next(
         process.send_signal(signal.SIGKILL)
         process.wait()
     survived = count(database, "SELECT count(*) FROM documents")
-    assert 20 <= survived < 400
+    assert 20 <= survived < 160
     assert count(database, "SELECT count(*) FROM chunks") == survived
     assert count(database, "SELECT count(*) FROM index_log") == survived
 
-    assert run(path).documents == DocumentCounts(done=400 - survived, unchanged=survived)
-    assert count(database, "SELECT count(*) FROM documents") == 400
-    assert count(database, "SELECT count(*) FROM chunks WHERE searchable") == 400
-    assert count(database, "SELECT count(DISTINCT text) FROM chunks") == 400
+    assert run(path, batch_characters=40).documents == DocumentCounts(done=160)
+    assert len(encoder.texts) == 160 - survived  # nothing is embedded twice
+    assert count(database, "SELECT count(*) FROM jobs") == 1
+    assert count(database, "SELECT count(*) FROM documents") == 160
+    assert count(database, "SELECT count(*) FROM chunks WHERE searchable") == 160
+    assert count(database, "SELECT count(DISTINCT text) FROM chunks") == 160

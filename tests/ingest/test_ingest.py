@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ingest.clean import sha256
 from ingest.errors import EmbeddingError, MissingPathError
-from ingest.ingest import IngestOptions, ingest, ingest_readings
+from ingest.jobs import ingest, ingest_readings
+from ingest.options import IngestOptions
 from ingest.readers import ProblemKind, ReadOptions, read
 from ingest.report import DocumentCounts, Progress
 from store import corpora, documents, jobs
@@ -367,7 +368,8 @@ def test_lost_database_keeps_the_batches_before(
         attempt()
     databases._execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
     assert list(stored(database, corpus)) == ["0.txt", "1.txt"]
-    assert attempt() == DocumentCounts(done=1, unchanged=2)
+    assert attempt() == DocumentCounts(done=3)
+    assert len(encoder.texts) == 4  # the third twice: its batch was lost
 
 
 def test_corpora_do_not_mix(database: Database, corpus: Corpus, run: Ingest, tmp_path: Path) -> None:

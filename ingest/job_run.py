@@ -1,0 +1,373 @@
+"""One process's work on a job: from what is still to be read to the job's report.
+
+What became of a document is noted in the transaction that stores it. So the process may die at any instant:
+whoever goes on reads what the job has not noted as read, and stored documents cost a comparison of hashes.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from types import TracebackType
+from typing import Protocol, Self
+from uuid import UUID, uuid4
+
+import psycopg
+from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from ingest.batches import Batch, Gatherer
+from ingest.errors import IngestError, JobStoppedError
+from ingest.ingest import Journey, Outcome
+from ingest.inputs import Input, Inputs, Scope
+from ingest.job_rows import is_damaged, outcome_row, queued_row, with_all_attempts
+from ingest.options import IngestOptions
+from ingest.reader_process import Reading, Retried
+from ingest.readers import ProblemKind, RawDocument
+from ingest.report import Progress, Report, Tally, report_of
+from ingest.worker import Ended, GivenUp
+from store import documents, job_documents, jobs
+from store.errors import DatabaseUnavailableError, JobTakenError, StoreError
+from store.job_documents import OPEN, STORED, DocumentOutcome, JobDocument
+from store.jobs import JobStatus, Standing, Wanted
+from store.postgres import Database, SessionLock
+from store.types import DocumentSource
+
+logger = logging.getLogger(__name__)
+
+MAX_INTERRUPTIONS = 3
+"""A job whose process died so often in a row, without storing anything, goes on only when it is told to."""
+_PARTIAL_BATCH_S = 2.0  # how long read documents wait for others that make a batch full
+_LOCK_S = 3.0  # PostgreSQL may take this long to notice that a process has died
+_LOOK_S = 1.0  # how often a job that waits asks whether it is still wanted
+_SOURCES_AT_ONCE = 1_000
+
+
+class Readings(Protocol):
+    """What gives readings: a process that reads inputs, or what was read already."""
+
+    def next(self, timeout_s: float) -> Reading | None:
+        """Returns what was read next; None when nothing came in time."""
+        ...
+
+    def close(self) -> None:
+        """Ends the reading."""
+        ...
+
+
+class JobRun:
+    """The work on a job; a context manager that lets go of the job, however far it is."""
+
+    def __init__(
+        self,
+        database: Database,
+        job_id: UUID,
+        inputs: Inputs,
+        *,
+        journey: Journey,
+        options: IngestOptions,
+        read: Callable[[Sequence[Input]], Readings],
+    ) -> None:
+        """Takes hold of the job and begins to read.
+
+        Raises:
+            JobTakenError: another process works on it.
+            JobStateError: it is done or cancelled.
+            UnknownJobError: there is none.
+        """
+        self._database = database
+        self._journey = journey
+        self._scopes: Sequence[Scope] = inputs.scopes if options.prune else ()
+        self._token = uuid4()
+        self._lock = _locked(database, job_id)
+        try:
+            with database.transaction() as session:
+                self._job = jobs.claim(session, job_id, self._token)
+                counted = job_documents.counts(session, job_id)
+            self._tally = Tally(counted)
+            self._again = bool(counted)  # whether some of what comes may have been noted before
+            self._pending = self._queue(inputs.found)
+            self._gatherer = Gatherer(self._pending, options.batch_characters)
+            self._readings = read(self._pending)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._bytes_total = inputs.size_bytes
+        self._bytes_done = self._bytes_total - sum(one.size_bytes for one in self._pending)
+        self._begun_at = self._looked_at = time.monotonic()
+        self._wanted = Wanted.RUN
+        self._settled = False
+        self.patience_s = 1.0
+        """How long a step may wait for something to be read."""
+        self.report: Report | None = None
+        """What the job did; None until it is done."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._readings.close()
+        try:
+            # A database that is away cannot be told; that nobody holds the job any more says enough.
+            if not isinstance(error, DatabaseUnavailableError | JobTakenError):
+                with suppress(StoreError):
+                    self._let_go(error)
+        finally:
+            self._lock.release()
+
+    def to_end(self, progress: Callable[[Progress], None] | None = None) -> Report:
+        """Works until the job is done.
+
+        Raises:
+            JobStoppedError: somebody paused or cancelled it.
+        """
+        for state in self.steps():
+            if progress is not None:
+                progress(state)
+        if self.report is None:
+            raise JobStoppedError(self._job.id)
+        return self.report
+
+    def steps(self) -> Iterator[Progress]:
+        """Works in steps; gives how far it is at the start, after every batch, and where it has to wait.
+
+        It ends when the job is done, paused or cancelled.
+        """
+        yield self._progress()
+        left = len(self._pending)
+        waited_s = 0.0
+        while left and not self._settled:
+            asked_at = time.monotonic()
+            reading = self._readings.next(self.patience_s)
+            if reading is None:
+                waited_s += time.monotonic() - asked_at
+                self._look(waited_s)
+                yield self._progress()
+                continue
+            waited_s = 0.0
+            left -= isinstance(reading, Ended | GivenUp)
+            self._again = self._again or isinstance(reading, Retried)
+            for batch in self._gatherer.add(reading):
+                if not self._settled:
+                    self._store(batch)
+                    yield self._progress()
+        if not self._settled:
+            self._store(self._gatherer.take())
+        if not self._settled:
+            for scope in self._scopes:
+                self._prune(scope)
+            self._finish()
+        yield self._progress()
+
+    def leave(self, status: JobStatus, error: str | None = None) -> None:
+        """Notes how the job stands and that this process works on it no more."""
+        if self._settled:
+            return
+        with self._database.transaction() as session:
+            jobs.settle(session, self._job.id, self._token, status, standing=self._standing(), error=error)
+        self._settled = True
+        logger.info("Job %s is %s", self._job.id, status)
+
+    def _queue(self, found: Sequence[Input]) -> list[Input]:
+        """Returns what is still to be read, and notes what the job did not know of yet."""
+        pending: list[Input] = []
+        for start in range(0, len(found), _SOURCES_AT_ONCE):
+            part = found[start : start + _SOURCES_AT_ONCE]
+            sources = [one.source for one in part]
+            with self._database.transaction() as session:
+                before = job_documents.of_sources(session, self._job.id, sources) if self._again else {}
+                banned = job_documents.quarantined(session, self._job.corpus_id or 0, sources)
+                rows = [queued_row(one, before.get((one.source, 0)), banned.get(one.source)) for one in part]
+                changed = [row for row in rows if row != before.get((row.source, row.line))]
+                job_documents.write(session, self._job.id, changed)
+            for row in changed:
+                self._tally.add(row, before.get((row.source, row.line)))
+            pending += [one for one, row in zip(part, rows, strict=True) if row.status in OPEN]
+        return pending
+
+    def _store(self, batch: Batch) -> None:
+        """Stores a batch; where one of its documents makes that fail, the others without it."""
+        if not batch:
+            return
+        try:
+            self._take(batch)
+        except (StoreError, IngestError):
+            raise
+        except Exception as error:
+            self._blame(error)
+            for document in batch.documents:
+                self._store_alone(document, batch)
+            self._take(replace(batch, documents=[]))
+
+    def _store_alone(self, document: RawDocument, batch: Batch) -> None:
+        try:
+            self._take(Batch([document], repeated=batch.repeated))
+        except (StoreError, IngestError):
+            raise
+        except Exception as error:
+            self._blame(error)
+            # The message may quote the text: the trace has places and the class only.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            name = type(error).__name__
+            batch.noted[document.source, 0] = JobDocument(
+                document.source,
+                DocumentOutcome.FAILED,
+                kind=ProblemKind.INTERNAL,
+                stage=self._journey.stage,
+                reason=f"it could not be brought through the stage {self._journey.stage!r} ({name})",
+                trace=f"{frames}{name}",
+                attempts=1,
+            )
+
+    def _blame(self, error: Exception) -> None:
+        """Raises the error unless it can be a document's fault."""
+        if isinstance(error, DataError | psycopg.DataError | UnicodeError):
+            return
+        if isinstance(error, SQLAlchemyError | psycopg.Error) or self._journey.stage == "store":
+            raise error
+        self._journey.check_encoder()
+
+    def _take(self, batch: Batch) -> None:
+        counted = self._tally.copy()
+
+        def note(session: Session, outcomes: Sequence[Outcome]) -> None:
+            self._wanted = self._note(session, batch, outcomes)
+
+        try:
+            if batch.documents:
+                self._journey.take(batch.documents, note)
+            else:
+                with self._database.transaction() as session:
+                    note(session, ())
+        except BaseException:
+            self._tally = counted  # nothing of it was committed
+            raise
+        self._heed()
+
+    def _note(self, session: Session, batch: Batch, outcomes: Sequence[Outcome]) -> Wanted:
+        """Notes what became of a batch, in the transaction that stores it; returns what is wanted next."""
+        rows = [*batch.noted.values(), *(outcome_row(outcome, batch) for outcome in outcomes)]
+        before: Mapping[tuple[str, int], JobDocument] = {}
+        if self._again:
+            before = job_documents.of_sources(session, self._job.id, [row.source for row in rows])
+        written = []
+        for row in rows:
+            old = before.get((row.source, row.line))
+            if old is not None and row.status == DocumentOutcome.UNCHANGED and old.status in STORED:
+                continue  # this job stored it before it was interrupted
+            written.append(with_all_attempts(row, old))
+            self._tally.add(written[-1], old)
+        job_documents.write(session, self._job.id, written)
+        job_documents.end(session, self._job.id, batch.ended)
+        job_documents.begin(session, self._job.id, sorted(set(batch.begun) - set(batch.ended)))
+        stored = bool(written)
+        return jobs.advance(session, self._job.id, self._token, self._standing(), stored=stored)
+
+    def _look(self, waited_s: float) -> None:
+        """While nothing comes: stores what is there already, and asks whether the job is still wanted."""
+        if waited_s >= _PARTIAL_BATCH_S and not self._gatherer.is_empty:
+            self._store(self._gatherer.take())
+        elif time.monotonic() - self._looked_at >= _LOOK_S:
+            with self._database.transaction() as session:
+                self._wanted = jobs.advance(
+                    session, self._job.id, self._token, self._standing(), stored=False
+                )
+            self._heed()
+
+    def _heed(self) -> None:
+        """Stops when that is wanted."""
+        self._looked_at = time.monotonic()
+        if self._wanted != Wanted.RUN:
+            self.leave(JobStatus.PAUSED if self._wanted == Wanted.PAUSE else JobStatus.CANCELLED)
+
+    def _prune(self, scope: Scope) -> None:
+        """Removes what lies under a path and was not seen, but nothing of what could not be read whole.
+
+        What others stored or changed since the job was made stays: they saw the files later than we did.
+        So does a duplicate that took its original's place meanwhile; the next run removes it.
+        """
+        job_id, corpus_id, since = self._job.id, self._job.corpus_id or 0, self._job.started_at
+        gone: list[DocumentSource] = []
+        with self._database.snapshot() as session:
+            damage = job_documents.damaged(session, job_id)
+            under = documents.sources_under(session, corpus_id, [scope.prefix], updated_before=since)
+            while part := list(islice(under, _SOURCES_AT_ONCE)):
+                seen = job_documents.of_sources(session, job_id, [found.source for found in part])
+                gone += [
+                    found
+                    for found in part
+                    if (found.source, 0) not in seen
+                    and scope.covers(found.source)
+                    and not is_damaged(found.source, damage)
+                ]
+        for start in range(0, len(gone), _SOURCES_AT_ONCE):
+            part = gone[start : start + _SOURCES_AT_ONCE]
+            with self._database.transaction() as session:
+                ids = [found.id for found in part]
+                removed = documents.remove(session, corpus_id, ids, updated_before=since)
+                rows = [JobDocument(found.source, DocumentOutcome.REMOVED) for found in part]
+                job_documents.write(session, job_id, rows)
+                self._tally.count(DocumentOutcome.REMOVED, removed)
+                jobs.advance(session, job_id, self._token, self._standing(), stored=True)
+
+    def _finish(self) -> None:
+        """Notes what was gone before it could be read, and that the job is done."""
+        job_id = self._job.id
+        with self._database.transaction() as session:
+            missing = [
+                JobDocument(
+                    source,
+                    DocumentOutcome.FAILED,
+                    kind=ProblemKind.UNREADABLE,
+                    stage="read",
+                    reason="it was gone when the job came to it",
+                    attempts=1,
+                )
+                for source in job_documents.left_open(session, job_id)
+            ]
+            job_documents.write(session, job_id, missing)
+            report = report_of(session, job_id, self._seconds())
+            standing = replace(self._standing(), counts=report.to_json())
+            jobs.settle(session, job_id, self._token, JobStatus.DONE, standing=standing)
+        self._settled, self.report = True, report
+        logger.info(
+            "Job %s: %s, %d chunks in %.1f s", job_id, report.documents, report.chunks, report.seconds
+        )
+
+    def _let_go(self, error: BaseException | None) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            self.leave(JobStatus.PAUSED)
+        else:
+            # Messages of foreign errors may quote texts.
+            ours = isinstance(error, IngestError | StoreError)
+            self.leave(JobStatus.FAILED, str(error) if ours else type(error).__name__)
+
+    def _seconds(self) -> float:
+        return self._job.seconds + time.monotonic() - self._begun_at
+
+    def _standing(self) -> Standing:
+        read = self._bytes_done + self._gatherer.bytes_read
+        return self._tally.standing(read, self._bytes_total, self._seconds())
+
+    def _progress(self) -> Progress:
+        read = self._bytes_done + self._gatherer.bytes_read
+        return self._tally.progress(read, self._bytes_total, self._seconds())
+
+
+def _locked(database: Database, job_id: UUID) -> SessionLock:
+    deadline = time.monotonic() + _LOCK_S
+    while True:
+        lock = database.try_lock(jobs.lock_key(job_id))
+        if lock is not None:
+            return lock
+        if time.monotonic() > deadline:
+            raise JobTakenError(job_id)
+        time.sleep(0.05)
