@@ -8,7 +8,19 @@ from typing import Any, NoReturn
 
 import typer
 
-from api.cli import access, ask, corpora, documents, index, ingest, models, responses, serve, synthesize
+from api.cli import (
+    access,
+    ask,
+    corpora,
+    documents,
+    evaluate,
+    index,
+    ingest,
+    models,
+    responses,
+    serve,
+    synthesize,
+)
 from api.cli.exits import ExitCode, error_line, exit_code_of
 from api.threads import let_waiting_threads_sleep
 
@@ -35,7 +47,7 @@ def _register() -> None:
     app.command("ask")(ask.ask)
     app.command("search")(ask.search)
     app.command("train", cls=models.ListsInARow)(models.train)
-    app.command("evaluate", cls=models.ListsInARow)(models.evaluate)
+    app.command("evaluate", cls=models.ListsInARow)(evaluate.evaluate)
     app.add_typer(synthesize.app, name="synthesize")
     app.add_typer(corpora.app, name="corpora")
     app.add_typer(documents.app, name="documents")

@@ -36,6 +36,10 @@ class Calibration:
     bias: float = 0.0
     threshold: float = 0.5
     """Below this probability the system abstains."""
+    risk: float | None = None
+    """The share of wrong answers among given ones that the threshold was chosen for; None: not for one."""
+    coverage: float | None = None
+    """The share of development questions that were answered at that threshold."""
 
     def probability(self, null_log_odds: float, relevance: float, passages: int) -> float:
         """Between 0 and 1.

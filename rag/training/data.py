@@ -37,6 +37,8 @@ class Example:
     answers: tuple[Answer, ...]
     full_answer: str | None
     synthetic: bool = False
+    question_type: str | None = None
+    """What kind of answer is asked for, where the source says so: factoid, list, yesno, summary, …"""
 
     @property
     def answerable(self) -> bool:
@@ -96,6 +98,7 @@ def _parse(line: str, path: Path, number: int) -> Example:
             answers=answers,
             full_answer=full_answer,
             synthetic=bool(record.get("synthetic", False)),
+            question_type=record.get("question_type") or None,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(

@@ -1,10 +1,12 @@
 """`rag evaluate` from the command line: what it takes, writes and refuses."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from rag.generator.checkpoint import describe
 from tests.api.command_line import Rag, assert_one_line
 from tests.rag.test_data import line
 
@@ -24,6 +26,20 @@ def test_several_files_follow_one_option(rag: Rag, tmp_path: Path) -> None:
     assert report["sets"]["one"]["verified_share"] in (1.0, None)
     assert [json.loads(row)["id"] for row in predictions.read_text().splitlines()] == ["1", "2", "3"]
     assert "one" in done.out
+
+
+def test_a_threshold_for_a_risk_goes_into_the_checkpoint(
+    rag: Rag, tmp_path: Path, checkpoint_folder: Path
+) -> None:
+    asked, picture = questions(tmp_path / "one.jsonl", 1, 2), tmp_path / "out.png"
+    mine = tmp_path / "mine"
+    shutil.copytree(checkpoint_folder, mine)
+    done = rag("evaluate", "--qa", asked, "--picture", picture, "--risk", "1", "--generator", mine)
+    assert done.code == 0, done.err
+    calibration = describe(mine)["calibration"]
+    assert (calibration["risk"], calibration["coverage"]) == (1.0, 1.0)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert_one_line(rag("evaluate", "--qa", asked, "--risk", "0.5"), 2, "--generator")
 
 
 def test_open_questions_retrieve_from_further_files_too(rag: Rag, tmp_path: Path) -> None:

@@ -52,9 +52,32 @@ def test_figures_of_a_set_by_hand(file: Path) -> None:
     assert figures["answerable_auc"] == 1.0
     assert figures["best_f1"] == pytest.approx(100 * 2 / 3)
     assert (figures["verified_share"], figures["citation_precision"]) == (1.0, 1.0)
+    assert (figures["gold_citation_precision"], figures["gold_citation_recall"]) == (1.0, 1.0)
+    # Squared errors 0.1² thrice; one of the two that the threshold lets through is wrong.
+    assert (figures["brier"], figures["risk"]) == (pytest.approx(0.01), 0.5)
+    # "none" of the third answer is the only word of five that was written.
+    assert figures["unsupported_words_share"] == pytest.approx(1 / 5)
+    assert figures["supported_share"] == pytest.approx(2 / 3)
+    assert figures["memorised_share"] is figures["rouge_l"] is figures["yes_no_accuracy"] is None
     assert figures["abstained_share"] == pytest.approx(1 / 3)
     assert [name for name, _ in predictions] == ["ships"] * 3
     assert predictions[0][1].citations[0].quote == "port 1"
+
+
+def test_figures_come_by_type_and_with_repeatable_intervals(file: Path) -> None:
+    figures = evaluate_qa([file], FirstWords())["sets"]["ships"]
+    assert {name: t["n"] for name, t in figures["by_type"].items()} == {"where": 3}
+    low, high = figures["intervals"]["abstained_share"]
+    assert 0.0 <= low <= figures["abstained_share"] <= high <= 1.0
+    assert figures["intervals"] == evaluate_qa([file], FirstWords())["sets"]["ships"]["intervals"]
+
+
+def test_a_threshold_is_found_for_a_risk(file: Path) -> None:
+    # Of the two answers at 0.9 one is wrong; the one at 0.1 would be wrong too.
+    assert evaluate_qa([file], FirstWords(), risk=0.5)["at_risk"] == {
+        "wanted": 0.5, "threshold": 0.9, "coverage": pytest.approx(2 / 3), "risk": 0.5, "lowest_risk": 0.5,
+    }  # fmt: skip
+    assert evaluate_qa([file], FirstWords(), risk=0.2)["at_risk"]["threshold"] is None
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rag.evaluation.metrics import (
-    Judged,
-    area_under_curve,
-    best_f1,
     exact_match,
     hit,
+    longest_common_subsequence,
     ndcg,
     recall,
+    rouge_l,
     token_f1,
 )
 
@@ -22,20 +23,19 @@ def test_f1_is_over_words() -> None:
     assert token_f1("in July 1969", "July 1969") == pytest.approx(0.8)
 
 
-def test_best_f1_finds_the_threshold_between_right_and_wrong() -> None:
-    judged = [Judged(True, 1, 1.0, 0.9), Judged(True, 0, 0.5, 0.6), Judged(False, 0, 0.0, 0.3)]
-    assert best_f1(judged) == pytest.approx(100 * 2.5 / 3)
+def test_rouge_l_is_over_the_longest_common_subsequence() -> None:
+    # "the cat … on … mat" of 6 words each: 2 · 4 / 12
+    assert rouge_l("The cat sat on the mat.", "the cat lay on a mat") == pytest.approx(2 / 3)
+    assert rouge_l("", "a word") == 0.0
 
 
-def test_best_f1_of_abstaining_on_all() -> None:
-    assert best_f1([Judged(True, 0, 0.1, 0.2), Judged(False, 0, 0, 0.9), Judged(False, 0, 0, 0.8)]) == (
-        pytest.approx(100 * 2 / 3)
-    )
-
-
-def test_area_under_curve_counts_ties_half() -> None:
-    assert area_under_curve([True, True, False, False], [0.9, 0.5, 0.5, 0.1]) == pytest.approx(3.5 / 4)
-    assert area_under_curve([True, True], [0.1, 0.2]) is None
+@given(st.lists(st.sampled_from("abc"), max_size=80), st.lists(st.sampled_from("abc"), max_size=80))
+def test_longest_common_subsequence_is_that_of_the_table(a: list[str], b: list[str]) -> None:
+    table = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            table[i + 1][j + 1] = table[i][j] + 1 if x == y else max(table[i][j + 1], table[i + 1][j])
+    assert longest_common_subsequence(a, b) == table[-1][-1]
 
 
 def test_ndcg_by_hand() -> None:
