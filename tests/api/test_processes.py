@@ -73,8 +73,8 @@ def test_server_says_where_it_is_and_stops_in_order(
     with server(environment, "--json") as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
-        assert httpx.get(f"{told['url']}/health").status_code == 200
-        assert httpx.get(told["docs"]).status_code == 200
+        assert httpx.get(f"{told['url']}/health", timeout=60).status_code == 200
+        assert httpx.get(told["docs"], timeout=60).status_code == 200
         process.send_signal(number)
         assert process.wait(30) == 0
 
