@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 from api.cli.common import AsJson, DataDir, note, print_json
 
 if TYPE_CHECKING:
-    from rag.training.train import TrainProgress
+    from rag.training.journal import TrainProgress
 
 
 class ListsInARow(TyperCommand):
@@ -51,6 +51,18 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="A checkpoint to go on from; default: MiniLM.")
     ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(min=1, help="End when the held-out loss was no better so many times in a row."),
+    ] = 10,
+    risk: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Abstain so that, held out, no more than this share of the answers given is wrong.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,6 +86,7 @@ def train(
         learning_rate=learning_rate,
         new_learning_rate=NEW_RATE * learning_rate,
         start_from=start_from,
+        patience=patience,
         mixture=RECIPE_MIXTURE,
         config=GeneratorConfig(sentence_start=SENTENCE_START),
     )
@@ -82,11 +95,12 @@ def train(
     # Folders are left out: a checkpoint travels, and where its data lay says nothing; their hashes do.
     more = f" --max-steps {max_steps}" if max_steps else ""
     more += " --start-from FOLDER" if start_from else ""
+    more += f" --patience {patience} --risk {risk:g}" if risk is not None else f" --patience {patience}"
     rate = f" --learning-rate {learning_rate:g}"
     command = f"rag train --qa FOLDER --out FOLDER --seed {seed} --epochs {epochs}{rate}{more}"
     lineage = {"command": command, "commit": commit()}
     with _TrainBar() as bar:
-        description = run(settings, bar.show, device, lineage)
+        description = run(settings, bar.show, device, lineage, risk)
     if as_json:
         print_json(description)
     else:
@@ -119,7 +133,8 @@ class _TrainBar:
 
     def show(self, p: "TrainProgress") -> None:
         """Show where the run is."""
-        figures = f"loss {p.loss:.3f}  {p.examples_per_s:.1f} examples/s"
+        held_out = f"  held out {p.dev_loss:.3f}" if p.dev_loss is not None else ""
+        figures = f"loss {p.loss:.3f}{held_out}  {p.examples_per_s:.1f} examples/s"
         self._progress.update(self._task, completed=p.step, total=p.steps, figures=figures)
 
 

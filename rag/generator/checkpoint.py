@@ -5,7 +5,7 @@ The word embeddings are MiniLM's and are not stored; they are read from the inst
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def save(model: Generator, directory: Path, description: Mapping[str, Any]) -> N
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _replace(directory / WEIGHTS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
+        write_whole(directory / WEIGHTS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write a checkpoint to {directory}: {error}") from error
     write_description(directory, {**description, "config": model.config.to_dict()})
@@ -90,12 +90,13 @@ def write_description(directory: Path, description: Mapping[str, Any]) -> None:
     """
     text = json.dumps(description, indent=2, sort_keys=True) + "\n"
     try:
-        _replace(directory / DESCRIPTION, lambda path: path.write_text(text))
+        write_whole(directory / DESCRIPTION, lambda path: path.write_text(text))
     except OSError as error:
         raise CheckpointError(f"cannot write {directory / DESCRIPTION}: {error}") from error
 
 
-def _replace(path: Path, write: Any) -> None:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file under another name and put it in place when it is on the disk."""
     partial = path.with_name(path.name + ".partial")
     try:
         write(partial)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import TrainingError
+from rag.evaluation.abstention import risk_coverage, wrong_answers
 from rag.evaluation.metrics import token_f1
 from rag.generator.generate import Calibration, Generated, LocalGenerator
 from rag.training.data import Example
@@ -43,6 +44,31 @@ def _signals(example: Example, generated: Generated) -> Signals:
         answerable=example.answerable,
         f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
     )
+
+
+def keep_within(calibration: Calibration, signals: Sequence[Signals], risk: float) -> Calibration:
+    """Choose the threshold that answers most held-out questions with no more wrong answers than a risk.
+
+    Args:
+        calibration: gives the probabilities.
+        signals: of the held-out questions.
+        risk: the share of wrong answers, among those given, that is allowed.
+
+    Raises:
+        TrainingError: no threshold keeps within it.
+    """
+    answerable = np.array([s.answerable for s in signals])
+    probability = np.array(
+        [calibration.probability(s.null_log_odds, s.relevance_logit, s.passages) for s in signals]
+    )
+    curve = risk_coverage(wrong_answers(answerable, np.array([s.f1 for s in signals])), probability)
+    point = curve.at_risk(risk)
+    if point is None:
+        raise TrainingError(
+            f"no threshold keeps the share of wrong answers at {risk} on the held-out questions: the lowest "
+            f"that one reaches is {curve.risk.min():.3f}. The checkpoint has its usual threshold."
+        )
+    return replace(calibration, threshold=point.threshold, risk=risk, coverage=point.coverage)
 
 
 def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:

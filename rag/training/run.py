@@ -7,9 +7,12 @@ from typing import Any
 
 from rag.generator import checkpoint
 from rag.generator.generate import LocalGenerator
-from rag.training.calibrate import Signals, calibrate, observe
+from rag.training.calibrate import Signals, calibrate, keep_within, observe
+from rag.training.data import Example
+from rag.training.journal import TrainProgress
 from rag.training.mixture import gather, retrieved_contexts
-from rag.training.train import RESUME, TrainProgress, TrainSettings, train
+from rag.training.runs import BOOK, recorded
+from rag.training.train import RESUME, TrainSettings, describe_settings, train
 
 DEV_QUESTIONS = 450
 DEV_PASSAGES = 10
@@ -20,28 +23,52 @@ def run(
     report: Callable[[TrainProgress], None],
     device: str,
     lineage: Mapping[str, Any],
+    risk: float | None = None,
 ) -> dict[str, Any]:
     """Train (or go on with a stopped run), calibrate, and return the checkpoint's description.
+
+    The run is noted in runs.jsonl beside the checkpoint's folder.
 
     Args:
         settings: what to train on, and how.
         report: told of progress.
         device: `cpu` or `cuda`.
         lineage: what else to write into the description: command, commit.
+        risk: the share of wrong answers that the threshold should allow; None takes the usual threshold.
 
     Raises:
         DataError, TrainingError, CheckpointError: see their messages; the last checkpoint is kept.
     """
-    model = train(settings, report, device)
-    description = {**checkpoint.describe(settings.out), **lineage, "device": device}
-    checkpoint.save(model.to("cpu"), settings.out, description)
-    split = gather(settings.sources, settings.mixture, settings.seed)
-    dev = retrieved_contexts(split, DEV_QUESTIONS, DEV_PASSAGES, settings.seed)
-    signals = observe(LocalGenerator(settings.out, device), dev)
-    description |= {"calibration": asdict(calibrate(signals, DEV_PASSAGES)), "dev": _summary(signals)}
-    checkpoint.write_description(settings.out, description)
-    (settings.out / RESUME).unlink(missing_ok=True)
+    facts = {
+        "folder": settings.out.name,
+        "seed": settings.seed,
+        "device": device,
+        **lineage,
+        "settings": describe_settings(settings),
+        "config": settings.config.to_dict(),
+    }
+    with recorded(settings.out.parent / BOOK, facts) as figures:
+        model = train(settings, report, device)
+        description = {**checkpoint.describe(settings.out), **lineage, "device": device}
+        figures |= {name: description[name] for name in ("step", "best_step", "dev_loss", "stopped_early")}
+        figures["rollbacks"] = len(description["rollbacks"])
+        checkpoint.save(model.to("cpu"), settings.out, description)
+        signals = observe(LocalGenerator(settings.out, device), _dev_contexts(settings))
+        calibration = calibrate(signals, DEV_PASSAGES)
+        description |= {"calibration": asdict(calibration), "dev": _summary(signals)}
+        figures["dev"] = description["dev"]
+        checkpoint.write_description(settings.out, description)
+        if risk is not None:
+            description["calibration"] = asdict(keep_within(calibration, signals, risk))
+            checkpoint.write_description(settings.out, description)
+        figures["threshold"] = description["calibration"]["threshold"]
+        (settings.out / RESUME).unlink(missing_ok=True)
     return json.loads(json.dumps(description))  # type: ignore[no-any-return]
+
+
+def _dev_contexts(settings: TrainSettings) -> list[Example]:
+    split = gather(settings.sources, settings.mixture, settings.seed)
+    return retrieved_contexts(split, DEV_QUESTIONS, DEV_PASSAGES, settings.seed)
 
 
 def _summary(signals: list[Signals]) -> dict[str, float]:

@@ -1,15 +1,14 @@
 """The training loop, top to bottom.
 
 Data → targets (word pieces, and the spans that could produce them) → batches of similar length →
-AdamW with warm-up and decay → a checkpoint at every interval, from which a stopped run goes on as if
-it had not stopped.
+AdamW with warm-up and decay → the held-out loss, and a checkpoint when it is the best so far → the state
+at every interval, from which a stopped run goes on as if it had not stopped, and to which a run goes back
+whose loss is no number or far out of line.
 """
 
-import json
 import logging
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,17 @@ from typing import Any
 import torch
 
 from rag.encoder import minilm_directory
-from rag.errors import TrainingError
 from rag.generator import checkpoint
 from rag.generator.config import GeneratorConfig
 from rag.generator.model import Generator
 from rag.generator.passages import Reader
 from rag.training.batches import batches
 from rag.training.data import Example, Source, file_sha256
+from rag.training.guard import Guard
+from rag.training.journal import Journal, TrainProgress
 from rag.training.loss import batch_loss
 from rag.training.mixture import Mixture, gather
+from rag.training.state import State
 from rag.training.targets import Target, make_targets
 
 logger = logging.getLogger(__name__)
@@ -55,66 +56,92 @@ class TrainSettings:
     start_from: Path | None = None
     """A checkpoint whose weights are the first ones; None starts from MiniLM."""
     save_every: int = 200
+    dev_every: int = 200
+    """Steps between two measurements of the loss on held-out articles."""
+    dev_examples: int = 200
+    patience: int = 10
+    """So many of these in a row without a new best end the run early; the best is what is kept."""
+    guard: Guard = field(default_factory=Guard)
     report_every: int = 20
     mixture: Mixture = field(default_factory=Mixture)
     config: GeneratorConfig = field(default_factory=GeneratorConfig)
 
 
-@dataclass(frozen=True)
-class TrainProgress:
-    """Where a run is; losses are means over the last steps."""
-
-    step: int
-    steps: int
-    loss: float
-    answer_loss: float
-    examples_per_s: float
-    learning_rate: float
+MakeModel = Callable[[TrainSettings], Generator]
+Shape = Callable[[Target], Target]
 
 
-def train(settings: TrainSettings, report: Callable[[TrainProgress], None], device: str = "cpu") -> Generator:
-    """Train a generator, or go on with a run that was stopped, and write its checkpoint.
+def train(
+    settings: TrainSettings,
+    report: Callable[[TrainProgress], None],
+    device: str = "cpu",
+    *,
+    make: MakeModel | None = None,
+    shape: Shape | None = None,
+) -> Generator:
+    """Train a generator, or go on with a run that was stopped, and write its best checkpoint.
+
+    Args:
+        settings: what to train on, and how.
+        report: told of progress.
+        device: `cpu` or `cuda`.
+        make: makes the model as training finds it; None is `first_model`.
+        shape: changes what each example asks of it, for experiments; None leaves it.
 
     Raises:
         DataError: a source cannot be read.
-        TrainingError: the loss is not a number any more; the last checkpoint is kept.
-        CheckpointError: a checkpoint cannot be written.
+        TrainingError: the loss went out of line too often; the last good state is kept.
+        CheckpointError: a file cannot be written; what was saved before is kept.
     """
     torch.manual_seed(settings.seed)
     reader = Reader(minilm_directory() / "tokenizer.json", settings.config)
-    examples = gather(settings.sources, settings.mixture, settings.seed).train
-    targets = prepare(examples, reader, settings.seed)
+    split = gather(settings.sources, settings.mixture, settings.seed)
+    targets = [shape(t) if shape else t for t in prepare(split.train, reader, settings.seed)]
     plan = [
         b for e in range(settings.epochs) for b in batches(targets, settings.batch_tokens, settings.seed, e)
     ]
     plan = plan[: settings.max_steps]
-    model = first_model(settings).to(device)
+    dev = dev_batches(split.dev, reader, settings)
+    model = (make or first_model)(settings).to(device)
     optimizer = make_optimizer(model, settings)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: rate(s, len(plan), settings.warm_up))
-    state = _State(model, optimizer, scheduler)
-    lineage = describe(settings, len(plan), examples)
-    done = state.load(settings.out / RESUME, lineage)
+    lineage = describe(settings, len(plan), split.train)
+    state = State(model, optimizer, settings.out / RESUME, lineage)
+    at = state.resume()
+    journal = Journal(settings.out, len(plan), settings.report_every, report)
+    if at.step == 0:
+        journal.begin()
     model.train()
-    window = _Window(settings, len(plan), report)
-    for step, batch in enumerate(plan[done:], start=done + 1):
-        with precision(device):
-            loss = batch_loss(model, batch)
-        if not torch.isfinite(loss.total):
-            raise TrainingError(
-                f"the loss is {loss.total.item()} at step {step}. The checkpoint of the last interval is in "
-                f"{settings.out}; go on from it with a smaller learning rate than {settings.learning_rate}."
-            )
-        optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-        optimizer.step()
-        scheduler.step()
-        window.add(step, loss.total.item(), loss.answer.item(), len(batch), float(scheduler.get_last_lr()[0]))
-        if step % settings.save_every == 0 or step == len(plan):
-            finished = {"step": step, "finished": step == len(plan)}
-            checkpoint.save(model, settings.out, lineage | finished)
-            state.save(settings.out / RESUME, step, lineage)
-    return model.eval()
+    while at.step < len(plan) and at.worse < settings.patience:
+        at.step += 1
+        if at.step not in at.skipped:
+            learning_rate = set_rate(optimizer, rate(at.step - 1, len(plan), settings.warm_up))
+            optimizer.zero_grad(set_to_none=True)
+            with precision(device):
+                loss = batch_loss(model, plan[at.step - 1])
+            loss.total.backward()  # type: ignore[no-untyped-call]
+            norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+            trouble = settings.guard.trouble(loss.total.item(), norm.item(), at.losses)
+            if trouble:
+                at = state.roll_back(at, trouble, settings.guard)
+                journal.rollback(at.rollbacks[-1])
+                continue
+            optimizer.step()
+            at.add(loss.total.item(), settings.guard.window)
+            journal.add(at.step, loss.total.item(), loss.answer.item(), len(plan[at.step - 1]), learning_rate)
+        last = at.step == len(plan)
+        if dev and (last or at.step % settings.dev_every == 0):
+            held_out = dev_loss(model, dev, device)
+            journal.dev(at.step, held_out)
+            if at.judge(held_out):
+                checkpoint.save(model, settings.out, lineage | at.summary() | {"finished": False})
+        if last or at.step % settings.save_every == 0:
+            if not dev:
+                checkpoint.save(model, settings.out, lineage | at.summary() | {"finished": False})
+            state.save(at)
+    ended = {"finished": True, "stopped_early": at.step < len(plan)}
+    checkpoint.write_description(settings.out, checkpoint.describe(settings.out) | at.summary() | ended)
+    journal.draw()
+    return checkpoint.load(settings.out, device)
 
 
 def first_model(settings: TrainSettings) -> Generator:
@@ -156,7 +183,7 @@ def make_optimizer(model: Generator, settings: TrainSettings) -> torch.optim.Ada
         [
             {
                 "params": parameters,
-                "lr": settings.learning_rate if is_warm else settings.new_learning_rate,
+                "highest_lr": settings.learning_rate if is_warm else settings.new_learning_rate,
                 "weight_decay": settings.weight_decay if is_matrix else 0.0,
             }
             for (is_warm, is_matrix), parameters in groups.items()
@@ -174,94 +201,47 @@ def rate(step: int, steps: int, warm_up: float) -> float:
     return max(0.0, (steps - step) / max(1, steps - rise))
 
 
-@dataclass(frozen=True)
-class _State:
-    """What a run goes on from."""
+def set_rate(optimizer: torch.optim.AdamW, share: float) -> float:
+    """Let each part learn at this share of its rate; returns that of the part that stands first."""
+    for group in optimizer.param_groups:
+        group["lr"] = share * group["highest_lr"]
+    return float(optimizer.param_groups[0]["lr"])
 
-    model: Generator
-    optimizer: torch.optim.AdamW
-    scheduler: torch.optim.lr_scheduler.LambdaLR
 
-    def load(self, path: Path, lineage: Mapping[str, Any]) -> int:
-        """Take up a stopped run; returns how many steps it had done, 0 without one.
+def dev_batches(examples: Sequence[Example], reader: Reader, settings: TrainSettings) -> list[list[Target]]:
+    """A fixed sample of the held-out examples, ready for the loss."""
+    chosen = random.Random(settings.seed).sample(examples, min(settings.dev_examples, len(examples)))
+    return list(batches(prepare(chosen, reader, settings.seed), settings.batch_tokens, settings.seed, 0))
 
-        Raises:
-            TrainingError: it was a run with other data or settings.
-        """
-        if not path.exists():
-            return 0
-        saved = torch.load(path, weights_only=True, map_location=self.model.words.weight.device)
-        before, now = json.loads(saved["lineage"]), json.loads(json.dumps(lineage))
-        other = [key for key in now if before.get(key) != now[key]]
-        if other:
-            raise TrainingError(
-                f"the run that was stopped in {path.parent} had other {' and '.join(other)}. Give the "
-                "same again to go on with it, or another folder to begin anew."
-            )
-        self.model.load_state_dict(saved["model"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        self.scheduler.load_state_dict(saved["scheduler"])
-        logger.info("going on at step %d of %s", saved["step"], path)
-        return int(saved["step"])
 
-    def save(self, path: Path, step: int, lineage: Mapping[str, Any]) -> None:
-        """Write the run's state; the file appears whole or not at all."""
-        partial = path.with_name(path.name + ".partial")
-        torch.save(
-            {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "scheduler": self.scheduler.state_dict(),
-                "step": step,
-                "lineage": json.dumps(lineage),
-            },
-            partial,
-        )
-        partial.replace(path)
+@torch.no_grad()
+def dev_loss(model: Generator, dev: Sequence[Sequence[Target]], device: str) -> float:
+    """The mean loss of held-out targets."""
+    model.eval()
+    with precision(device):
+        total = sum(batch_loss(model, batch).total.item() * len(batch) for batch in dev)
+    model.train()
+    return total / sum(len(batch) for batch in dev)
 
 
 def describe(settings: TrainSettings, steps: int, examples: Sequence[Example]) -> dict[str, Any]:
     """The lineage of a checkpoint: data with hashes, settings, seed, versions."""
-    plain = asdict(settings)
-    plain.pop("config")
-    plain["sources"] = [
-        {"name": s.path.name, "limit": s.limit, "sha256": file_sha256(s.path)} for s in settings.sources
-    ]
-    plain.pop("out")
-    if settings.start_from is not None:
-        plain["start_from"] = file_sha256(settings.start_from / checkpoint.WEIGHTS)
     return {
-        "settings": plain,
+        "settings": describe_settings(settings),
         "steps": steps,
         "examples": len(examples),
         "torch": torch.__version__,
     }
 
 
-class _Window:
-    """Means over the last steps, reported every few of them and appended to losses.jsonl."""
-
-    def __init__(self, settings: TrainSettings, steps: int, report: Callable[[TrainProgress], None]) -> None:
-        self._out, self._steps, self._report, self._every = settings.out, steps, report, settings.report_every
-        self._losses: list[tuple[float, float, int]] = []
-        self._since = time.monotonic()
-
-    def add(self, step: int, loss: float, answer: float, examples: int, learning_rate: float) -> None:
-        self._losses.append((loss, answer, examples))
-        if len(self._losses) < self._every and step < self._steps:
-            return
-        n = len(self._losses)
-        seconds = time.monotonic() - self._since
-        progress = TrainProgress(
-            step=step,
-            steps=self._steps,
-            loss=sum(x[0] for x in self._losses) / n,
-            answer_loss=sum(x[1] for x in self._losses) / n,
-            examples_per_s=sum(x[2] for x in self._losses) / seconds,
-            learning_rate=learning_rate,
-        )
-        self._out.mkdir(parents=True, exist_ok=True)
-        with (self._out / "losses.jsonl").open("a") as file:
-            file.write(json.dumps(asdict(progress)) + "\n")
-        self._report(progress)
-        self._losses, self._since = [], time.monotonic()
+def describe_settings(settings: TrainSettings) -> dict[str, Any]:
+    """The settings without folders, which say nothing elsewhere; files by their hashes."""
+    plain = asdict(settings)
+    for elsewhere in ("config", "out"):
+        plain.pop(elsewhere)
+    plain["sources"] = [
+        {"name": s.path.name, "limit": s.limit, "sha256": file_sha256(s.path)} for s in settings.sources
+    ]
+    if settings.start_from is not None:
+        plain["start_from"] = file_sha256(settings.start_from / checkpoint.WEIGHTS)
+    return plain

@@ -89,3 +89,12 @@ def test_the_loss_of_a_batch_is_the_mean_of_its_parts(reader: Reader, tiny_model
 def test_an_empty_batch_is_refused(tiny_model: Generator) -> None:
     with pytest.raises(ValueError, match="at least one"):
         batch_loss(tiny_model, [])
+
+
+def test_the_loss_is_nearly_the_same_in_bfloat16(reader: Reader, tiny_model: Generator) -> None:
+    targets = [target_of(reader, "From red grapes."), target_of(reader, None, gold=None)]
+    whole = batch_loss(tiny_model, targets).total
+    with torch.autocast("cpu", torch.bfloat16):
+        half = batch_loss(tiny_model, targets).total
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(whole.item(), rel=0.02)

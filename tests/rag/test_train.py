@@ -1,21 +1,24 @@
-"""A short training run of the real model on made-up data."""
+"""Short training runs on made-up data, of a model with one layer on each side."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from rag.errors import TrainingError
 from rag.generator import checkpoint
-from rag.generator.generate import LocalGenerator
+from rag.generator.config import GeneratorConfig
+from rag.generator.generate import Calibration, LocalGenerator, sigmoid
 from rag.generator.passages import Passage
-from rag.training.calibrate import Signals, calibrate
+from rag.training.calibrate import Signals, calibrate, keep_within
 from rag.training.data import Source
+from rag.training.journal import TrainProgress
 from rag.training.mixture import Mixture
 from rag.training.run import run
-from rag.training.train import TrainProgress, TrainSettings, rate, train
+from rag.training.train import TrainSettings, rate, train
 from tests.rag.test_data import line
 
 
@@ -34,17 +37,21 @@ def source(tmp_path: Path) -> Source:
     return Source(path)
 
 
-def settings(source: Source, out: Path) -> TrainSettings:
-    return TrainSettings(
-        (source,), out, batch_tokens=400, save_every=1, report_every=1, mixture=Mixture(0.0, 0.0, 0.3)
-    )
+SMALL = GeneratorConfig(encoder_layers=1, decoder_layers=1, window=96, question_tokens=16, span_tokens=16)
+
+
+def settings(source: Source, out: Path, **changes: Any) -> TrainSettings:
+    usual = TrainSettings(
+        (source,), out, batch_tokens=600, save_every=1, report_every=1, dev_every=2, dev_examples=6,
+        max_steps=4, mixture=Mixture(0.0, 0.0, 0.3), config=SMALL,
+    )  # fmt: skip
+    return replace(usual, **changes)
 
 
 def nothing(progress: TrainProgress) -> None:
     pass
 
 
-@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights(source: Source, tmp_path: Path) -> None:
     whole = train(settings(source, tmp_path / "whole"), nothing)
 
@@ -59,7 +66,6 @@ def test_a_stopped_run_goes_on_to_the_same_weights(source: Source, tmp_path: Pat
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
-@pytest.mark.slow
 def test_a_stopped_run_does_not_go_on_under_other_settings(source: Source, tmp_path: Path) -> None:
     def stop(progress: TrainProgress) -> None:
         raise StopTrainingError
@@ -82,6 +88,11 @@ def test_a_checkpoint_answers_as_the_model_that_wrote_it(source: Source, tmp_pat
     assert first == again
     assert description["settings"]["seed"] == 7 and description["dev"]["examples"] > 0
     assert not (tmp_path / "out" / "resume.pt").exists()
+    assert (tmp_path / "out" / "curve.png").exists()
+    events = [json.loads(row) for row in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in events] == ["started", "ended"]
+    assert events[0]["seed"] == 7 and len(events[0]["settings"]["sources"][0]["sha256"]) == 64
+    assert events[1]["outcome"] == "finished" and events[1]["dev_loss"] == description["dev_loss"]
     assert "words.weight" not in checkpoint.load_file(tmp_path / "out" / checkpoint.WEIGHTS)
 
 
@@ -96,3 +107,14 @@ def test_calibration_separates_what_the_signals_separate() -> None:
     signals += [Signals(1.0 + n / 10, -1.0, 1 + n % 3, False, 0.0) for n in range(10)]
     fitted = calibrate(signals, usual_passages=3)
     assert fitted.probability(-2.0, 1.0, 3) > fitted.threshold > fitted.probability(1.0, -1.0, 3)
+
+
+def test_a_threshold_is_chosen_for_a_risk() -> None:
+    signals = [Signals(-2.0 + n / 10, 0.0, 1, True, 1.0) for n in range(10)]
+    signals += [Signals(2.0 + n / 10, 0.0, 1, False, 0.0) for n in range(10)]
+    chosen = keep_within(Calibration(), signals, risk=0.2)
+    # Ten right answers, then wrong ones: with 12 answered, 2 of them are wrong, which is 0.17.
+    assert (chosen.risk, chosen.coverage) == (0.2, 0.6)
+    assert chosen.threshold == pytest.approx(sigmoid(-2.1))
+    with pytest.raises(TrainingError, match=r"lowest .* 1\.000"):
+        keep_within(Calibration(), signals[10:], risk=0.2)
