@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, Select, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from store.access import ensure_user
@@ -17,6 +17,7 @@ from store.responses import (
     ResponseHit,
     ResponsePage,
     ResponseSummary,
+    Turn,
 )
 from store.tables import (
     CorpusRow,
@@ -105,6 +106,23 @@ def get_response(session: Session, response_id: UUID) -> Response:
         hits=_hits(session, response_id),
         citations=_citations(session, response_id),
     )
+
+
+def last_turns(session: Session, session_id: UUID, count: int) -> list[Turn]:
+    """The last `count` turns of a conversation, in the order in which they were."""
+    statement = (
+        select(
+            ResponseRow.question,
+            func.coalesce(ResponseRow.body["query"].as_string(), ResponseRow.question).label("query"),
+            ResponseRow.answer,
+            ResponseRow.abstained,
+        )
+        .where(ResponseRow.session_id == session_id)
+        .order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
+        .limit(count)
+    )
+    rows = session.execute(statement).all()
+    return [Turn(r.question, r.query, None if r.abstained else r.answer) for r in reversed(rows)]
 
 
 def list_responses(

@@ -1,10 +1,11 @@
 """The repository of corpora."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, func, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, Text, cast, func, literal, select, update
 from sqlalchemy import delete as sql_delete
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.errors import CorpusExistsError, EncoderMismatchError, UnknownCorpusError
@@ -76,6 +77,19 @@ def list_all(session: Session) -> list[CorpusSummary]:
     return [CorpusSummary(_corpus(row), row.documents, row.chunks) for row in rows]
 
 
+def change_settings(session: Session, name: str, subject: str, chosen: Mapping[str, Any] | None) -> Corpus:
+    """Replace what was chosen for one subject, None: by the defaults; those of other subjects stay.
+
+    Raises:
+        UnknownCorpusError: There is none of this name.
+    """
+    changed: ColumnElement[Any] = CorpusRow.settings.op("-")(cast(subject, Text))
+    if chosen is not None:
+        changed = changed.op("||")(literal({subject: dict(chosen)}, JSONB))
+    session.execute(update(CorpusRow).where(CorpusRow.name == name).values(settings=changed))
+    return get(session, name)
+
+
 def delete(session: Session, name: str) -> None:
     """Delete a corpus with all versions of its documents, for good.
 
@@ -123,11 +137,20 @@ def _corpora() -> Select[*tuple[Any, ...]]:
         CorpusRow.encoder_revision,
         CorpusRow.dimension,
         CorpusRow.created_at,
+        CorpusRow.settings,
     )
 
 
 def _corpus(row: Row[*tuple[Any, ...]]) -> Corpus:
-    return Corpus(row.id, row.name, row.encoder, row.encoder_revision, row.dimension, row.created_at)
+    return Corpus(
+        id=row.id,
+        name=row.name,
+        encoder=row.encoder,
+        encoder_revision=row.encoder_revision,
+        dimension=row.dimension,
+        created_at=row.created_at,
+        settings=row.settings,
+    )
 
 
 def _count(

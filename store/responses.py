@@ -89,6 +89,18 @@ class Response:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """A turn of a conversation: what was asked, the query that was sent for it, and the answer.
+
+    `answer` is None where it was withheld.
+    """
+
+    question: str
+    query: str
+    answer: str | None
+
+
+@dataclass(frozen=True)
 class ResponseFilter:
     """Which responses to list; None leaves a field open.
 

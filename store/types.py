@@ -53,6 +53,8 @@ class Corpus:
     encoder_revision: str
     dimension: int
     created_at: datetime
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What was chosen for this corpus, each subject's under a key of its own."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,16 @@ class Chunk:
     text: str
     heading_path: tuple[str, ...]
     metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ChunkPlace:
+    """Where a chunk stands in its document version's text."""
+
+    id: int
+    start: int
+    end: int
+    heading_path: tuple[str, ...]
 
 
 @dataclass(frozen=True)

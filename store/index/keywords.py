@@ -62,6 +62,18 @@ class KeywordIndex(Protocol):
             ValueError: `k` is less than 1.
         """
 
+    def count(self, word: str) -> int:
+        """Return how many texts have a word, in any form that has the same stem; 0 of what is no word."""
+
+    def similar(self, word: str, distance: int, k: int) -> NDArray[np.int64]:
+        """Return the ids of up to `k` texts with a word whose stem is like this word's.
+
+        Args:
+            word: a single word.
+            distance: by how many letters left out, added, changed or swapped the stems may differ; 1 or 2.
+            k: how many ids, at least 1; which, if there are more, is up to the engine.
+        """
+
     def save(self, folder: Path) -> None:
         """Commit, and write the index into `folder`, which must not exist yet."""
 

@@ -115,6 +115,14 @@ class LocalIndex:
         self._refresh_if_due()
         return self._vectors.search(vector[None, :], k, allowed)[0]
 
+    def count_word(self, word: str) -> int:
+        """Return how many chunks have a word; see `KeywordIndex.count`."""
+        return self._keywords.count(word)
+
+    def similar_words(self, word: str, distance: int, k: int) -> NDArray[np.int64]:
+        """Return up to `k` chunks that have a word spelt much like this one; see `KeywordIndex.similar`."""
+        return self._keywords.similar(word, distance, k)
+
     def refresh(self) -> None:
         """Take over all changes that are committed by now; save a snapshot when many have come together.
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,8 @@ from rank_bm25 import BM25Okapi
 from store.errors import IndexCorruptError
 from store.index.analysis import Analysis
 from store.index.keywords import DECIMALS, K1, B, last_of_each
-from store.index.ranking import Ranking, nothing, rank, settle
+from store.index.ranking import Ranking, check_k, nothing, rank, settle
+from store.index.spelling import edit_distance
 
 FILE = "texts.jsonl"
 
@@ -64,11 +66,29 @@ class RankBM25Index:
     def search(self, query: str, k: int, allowed: NDArray[np.int64] | None = None) -> Ranking:
         """See `KeywordIndex.search`."""
         terms = self._analysis.query_terms(query)
+        model = self._current()
+        return settle(lambda limit: model.best(terms, limit, allowed), k)
+
+    def count(self, word: str) -> int:
+        """See `KeywordIndex.count`."""
+        counts = self._current().counts
+        return min((counts.get(term, 0) for term in self._analysis.terms(word)), default=0)
+
+    def similar(self, word: str, distance: int, k: int) -> NDArray[np.int64]:
+        """See `KeywordIndex.similar`."""
+        check_k(k)
+        terms = self._analysis.terms(word)
+        model = self._current()
+        if len(terms) != 1:
+            return nothing().ids
+        like = {term for term in model.counts if edit_distance(term, terms[0], distance) <= distance}
+        return model.with_any(like)[:k]
+
+    def _current(self) -> "_Model":
         with self._lock:
             if self._model is None:
                 self._model = _Model(self._texts, self._analysis)
-            model = self._model
-        return settle(lambda limit: model.best(terms, limit, allowed), k)
+            return self._model
 
     def save(self, folder: Path) -> None:
         """See `KeywordIndex.save`."""
@@ -90,17 +110,25 @@ class _Model:
         documents = [analysis.terms(text) for text in texts.values()]
         # BM25Okapi divides by the number of terms, so it cannot be made without any.
         self._okapi: Any = BM25Okapi(documents, k1=K1, b=B) if any(documents) else None
+        self.counts = Counter(term for document in documents for term in set(document))
+        """How many texts have each term."""
 
     def best(self, terms: list[str], limit: int, allowed: NDArray[np.int64] | None) -> Ranking:
         if not terms or self._okapi is None:
             return nothing()
-        wanted = set(terms)
         # A term's weight can be zero or less, so the score does not tell whether a text matches.
-        matching = np.array([not wanted.isdisjoint(counts) for counts in self._okapi.doc_freqs], dtype=bool)
+        matching = self._matching(set(terms))
         if allowed is not None:
             matching &= np.isin(self._ids, allowed)
         scores = self._okapi.get_scores(terms)
         return rank(self._ids[matching], scores[matching], limit, DECIMALS)
+
+    def with_any(self, terms: set[str]) -> NDArray[np.int64]:
+        """The ids, ascending, of the texts that have one of the terms."""
+        return np.sort(self._ids[self._matching(terms)]) if terms else nothing().ids
+
+    def _matching(self, terms: set[str]) -> NDArray[np.bool_]:
+        return np.array([not terms.isdisjoint(counts) for counts in self._okapi.doc_freqs], dtype=bool)
 
 
 def _read(path: Path) -> dict[int, str]:

@@ -96,6 +96,21 @@ class TantivyIndex:
         both = Query.boolean_query([(Occur.Must, wanted), (Occur.Must, permitted)])
         return settle(lambda limit: _best(searcher, both, limit), k)
 
+    def count(self, word: str) -> int:
+        """See `KeywordIndex.count`; removed texts count until their segment is merged."""
+        searcher = self._index.searcher()
+        return min((searcher.doc_freq("text", term) for term in self._analysis.terms(word)), default=0)
+
+    def similar(self, word: str, distance: int, k: int) -> NDArray[np.int64]:
+        """See `KeywordIndex.similar`."""
+        check_k(k)
+        terms = self._analysis.terms(word)
+        searcher = self._index.searcher()
+        if len(terms) != 1 or not searcher.num_docs:
+            return nothing().ids
+        like = Query.fuzzy_term_query(self._schema, "text", terms[0], distance, True)
+        return np.sort(_best(searcher, like, k).ids)
+
     def save(self, folder: Path) -> None:
         """See `KeywordIndex.save`; the new folder shares the disk space of this one."""
         with self._changing:

@@ -261,3 +261,21 @@ class KeywordContract:
         assert Analysis().terms("Ontologies, running-dogs x_1 C++ 3.14") == [
             "ontolog", "run", "dog", "x", "1", "c", "3", "14",
         ]  # fmt: skip
+
+    def test_a_word_is_counted_in_all_its_forms(self, index: KeywordIndex):
+        filled(index, {1: "running owls", 2: "She runs.", 3: "the café", **FILLER})
+        assert [index.count(word) for word in ("run", "Owl", "CAFE", "zebra", "", "🚀")] == [2, 1, 1, 0, 0, 0]
+
+    def test_similar_words_are_found_by_their_stems(self, index: KeywordIndex):
+        filled(index, {1: "the harbor", 2: "two harbors", 3: "in Harbin", 4: "hard", **FILLER})
+        assert index.similar("Harbro", 1, 9).tolist() == [1, 2]
+        assert index.similar("harbro", 2, 9).tolist() == [1, 2, 3]
+        assert len(index.similar("harbro", 1, 1)) == 1
+        assert index.similar("xylophone", 2, 9).tolist() == []
+
+    @pytest.mark.parametrize("word", ["", "two words", "***", "東京"])
+    def test_what_is_not_one_word_is_like_nothing(self, index: KeywordIndex, word: str):
+        assert filled(index, FILLER).similar(word, 1, 5).tolist() == []
+
+    def test_an_empty_index_knows_no_word(self, index: KeywordIndex):
+        assert (index.count("owl"), index.similar("owl", 2, 5).tolist()) == (0, [])

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from store import conversations, corpora
 from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
-from store.responses import NewResponse, ResponseCitation, ResponseFilter, ResponseHit
+from store.responses import NewResponse, ResponseCitation, ResponseFilter, ResponseHit, Turn
 from store.tables import ResponseRow
 from store.types import Corpus
 
@@ -151,3 +151,22 @@ def test_session_is_resumed_by_its_user_only(session: Session, corpus: Corpus) -
         conversations.resume_session(session, opened, "bob")
     with pytest.raises(UnknownSessionError):
         conversations.resume_session(session, UUID(int=7), "ann")
+
+
+def test_last_turns_come_in_their_order_with_the_query_that_was_sent(
+    session: Session, corpus: Corpus
+) -> None:
+    session_id = conversations.open_session(session, "ann", corpus.id)
+    for hour, (question, body, abstained) in enumerate(
+        [("One?", {}, False), ("It?", {"query": "What is two?"}, False), ("Three?", {}, True)]
+    ):
+        response = new_response(
+            session, corpus, session_id=session_id, question=question, body=body, abstained=abstained
+        )
+        response_id = conversations.record_response(session, response)
+        at = NOON + timedelta(hours=hour)
+        session.execute(update(ResponseRow).where(ResponseRow.id == response_id).values(created_at=at))
+    assert conversations.last_turns(session, session_id, 2) == [
+        Turn("It?", "What is two?", "Scattering."),
+        Turn("Three?", "Three?", None),
+    ]

@@ -71,3 +71,21 @@ def test_delete_takes_everything_of_one_corpus(
 def test_delete_of_an_unknown_corpus_is_an_error(session: Session) -> None:
     with pytest.raises(UnknownCorpusError, match="none yet"):
         corpora.delete(session, "nope")
+
+
+def test_settings_of_one_subject_leave_the_others(session: Session, corpus: Corpus) -> None:
+    corpora.change_settings(session, "handbook", "colours", {"sky": "blue"})
+    corpora.change_settings(session, "handbook", "retrieval", {"fusion": "rrf", "deep": {"x": [1]}})
+    corpora.change_settings(session, "handbook", "retrieval", {"fusion": "weighted"})
+    assert corpora.get(session, "handbook").settings == {
+        "colours": {"sky": "blue"},
+        "retrieval": {"fusion": "weighted"},
+    }
+    assert corpora.change_settings(session, "handbook", "colours", None).settings == {
+        "retrieval": {"fusion": "weighted"}
+    }
+
+
+def test_settings_of_an_unknown_corpus_cannot_be_changed(session: Session) -> None:
+    with pytest.raises(UnknownCorpusError, match="nope"):
+        corpora.change_settings(session, "nope", "retrieval", {})
