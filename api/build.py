@@ -20,6 +20,9 @@ from store.types import Corpus
 if TYPE_CHECKING:  # what these import takes seconds, and most commands need none of it
     from rag.answer import Answerer
     from rag.generator.generate import LocalGenerator
+    from rag.retriever.rerank import Reranker
+    from rag.retriever.retriever import Retriever
+    from rag.search import Searcher
     from store.index.local import LocalIndexes
 
 
@@ -39,7 +42,9 @@ class Application:
     _encoder: Lazy[SharedEncoder]
     _indexes: "Lazy[LocalIndexes]"
     _generator: "Lazy[LocalGenerator]"
+    _retriever: "Lazy[Retriever]"
     _answerer: "Lazy[Answerer]"
+    _searcher: "Lazy[Searcher]"
 
     @property
     def encoder(self) -> SharedEncoder:
@@ -57,9 +62,19 @@ class Application:
         return self._generator.get()
 
     @property
+    def retriever(self) -> "Retriever":
+        """What finds chunks."""
+        return self._retriever.get()
+
+    @property
     def answerer(self) -> "Answerer":
-        """What searches and answers."""
+        """What answers questions."""
         return self._answerer.get()
+
+    @property
+    def searcher(self) -> "Searcher":
+        """What answers searches: finds, reranks, folds and widens."""
+        return self._searcher.get()
 
     @property
     def models_loaded(self) -> bool:
@@ -153,14 +168,37 @@ def build(
     generator = generator or Lazy(lambda: _load_generator(settings))
     indexes = Lazy(make_indexes)
 
+    def make_retriever() -> "Retriever":
+        from rag.retriever.retriever import Retriever
+
+        return Retriever(database, indexes.get(), encoder.get())
+
     def make_answerer() -> "Answerer":
         from rag.answer import Answerer
-        from rag.retriever.retriever import Fusion, Retriever
+        from rag.retriever.fusion import Fusion
 
-        retriever = Retriever(database, indexes.get(), encoder.get())
-        return Answerer(database, retriever, generator.get, Fusion(settings.fusion))
+        return Answerer(database, retriever.get(), generator.get, Fusion(settings.fusion))
 
-    return Application(settings, database, encoder, indexes, generator, Lazy(make_answerer))
+    def make_searcher() -> "Searcher":
+        from rag.retriever.fusion import Fusion
+        from rag.search import Searcher
+
+        return Searcher(
+            database, retriever.get(), reranker.get, Fusion(settings.fusion), settings.rerank_budget_ms
+        )
+
+    reranker: Lazy[Reranker] = Lazy(lambda: _load_reranker(settings, generator))
+    retriever = Lazy(make_retriever)
+    return Application(
+        settings=settings,
+        database=database,
+        _encoder=encoder,
+        _indexes=indexes,
+        _generator=generator,
+        _retriever=retriever,
+        _answerer=Lazy(make_answerer),
+        _searcher=Lazy(make_searcher),
+    )
 
 
 @contextmanager
@@ -205,3 +243,12 @@ def _load_generator(settings: Settings) -> "LocalGenerator":
 
     set_threads(settings.threads)
     return LocalGenerator(settings.generator)
+
+
+def _load_reranker(settings: Settings, generator: "Lazy[LocalGenerator]") -> "Reranker":
+    if settings.reranker == "generator":
+        return generator.get()
+    from rag.retriever.rerank import CrossEncoderReranker
+
+    set_threads(settings.threads)
+    return CrossEncoderReranker(Path(settings.reranker))

@@ -15,7 +15,14 @@ from starlette.responses import JSONResponse
 
 from api.build import PendingMigrationsError
 from ingest.errors import IngestError, JobStoppedError, UnknownEncodingError, UnknownMediaTypeError
-from rag.errors import CheckpointError, EncoderFilesError, QuestionError, RagError
+from rag.errors import (
+    CheckpointError,
+    EncoderFilesError,
+    QuestionError,
+    RagError,
+    RerankerError,
+    RetrievalSettingsError,
+)
 from store.errors import (
     CorpusExistsError,
     DatabaseUnavailableError,
@@ -130,6 +137,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     JobTakenError: Kind(409, "Job in another process"),
     CorpusExistsError: Kind(409, "Corpus exists"),
     EncoderMismatchError: Kind(409, "Wrong encoder for the corpus"),
+    RetrievalSettingsError: Kind(409, "Unusable retrieval settings"),
     TooLargeError: Kind(413, "Request too large"),
     UnknownMediaTypeError: Kind(415, "Unknown media type"),
     BodyError: Kind(422, "Invalid request"),
@@ -146,6 +154,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     ),
     CheckpointError: Kind(503, "Generator not available", UNLOADED),
     EncoderFilesError: Kind(503, "Encoder not available", UNLOADED),
+    RerankerError: Kind(503, "Reranker not available", UNLOADED),
     StoreError: INTERNAL,
     IngestError: INTERNAL,
     RagError: INTERNAL,

@@ -50,6 +50,10 @@ class Settings(BaseSettings):
     """What keyword indexes are made with."""
     fusion: Literal["weighted", "rrf"] = "weighted"
     """How keyword and vector rankings are made into one."""
+    reranker: str = "generator"
+    """What reranks: `generator` for its relevance head, or the folder of a cross-encoder."""
+    rerank_budget_ms: int = Field(1_000, ge=1, le=60_000)
+    """How long reranking may take; hits that were not read in that time keep their order."""
     host: str = "127.0.0.1"
     """Address that the server listens on."""
     port: int = Field(8000, ge=0, le=65535)

@@ -1,6 +1,7 @@
 """A question to a cited answer, top to bottom.
 
-question → check → search (keywords and vectors, fused) → read the best passages → generate
+question → check → understand (a follow-up stands alone, words are spelt as the corpus spells them)
+         → search (keywords and vectors, fused) → read the best passages, widened if wanted → generate
          → cite: every copied piece becomes characters of a document, compared with its stored text
          → abstain when the passages probably do not hold the answer
          → log the whole of it → answer
@@ -14,12 +15,17 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy.orm import Session
+
 from rag.citation import AnswerSentence, Citation, cite, sentences_of
 from rag.errors import QuestionError
 from rag.generator.decode import GenerationSettings
 from rag.generator.generate import GREEDY, Generated, LocalGenerator
 from rag.generator.passages import Passage
-from rag.retriever.retriever import Fusion, Hit, Mode, Retriever
+from rag.query.exchange import Exchange
+from rag.query.understand import QueryChange, understand
+from rag.retriever.retriever import Found, Fusion, Hit, Retriever
+from rag.retriever.widen import Context, Expand, widen
 from store import conversations, corpora
 from store.index.analysis import clean
 from store.postgres import Database
@@ -28,7 +34,7 @@ from store.types import Corpus
 
 MAX_QUESTION_CHARACTERS = 4_000
 MAX_PASSAGES = 20
-RERANKED = 50
+TURNS_READ = 3
 MAX_HITS = 1_000
 NO_PASSAGES = "nothing in the corpus matches the question"
 NO_EVIDENCE = "the passages that were found probably do not hold the answer"
@@ -46,21 +52,26 @@ class AskRequest:
     filters: Mapping[str, Any] = field(default_factory=dict)
     session_id: UUID | None = None
     generation: GenerationSettings = GREEDY
+    expand: Expand = Expand.NONE
 
 
 @dataclass(frozen=True)
 class HitScores:
-    """Why a hit was found; None where that part did not find it."""
+    """Why a hit was found; None where that part did not find it; `final` is None where none was reranked."""
 
     keyword: float | None
     vector: float | None
     fused: float
     rerank: float | None
+    final: float | None = None
 
 
 @dataclass(frozen=True)
 class AnswerHit:
-    """A chunk that was found, with its place in its document."""
+    """A chunk that was found, with its place in its document.
+
+    `folded` are chunks left out because they say the same; `context` the text around it, where wanted.
+    """
 
     chunk_id: int
     document_id: UUID
@@ -71,11 +82,13 @@ class AnswerHit:
     start: int
     end: int
     scores: HitScores
+    folded: tuple[int, ...] = ()
+    context: Context | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with everything that made it."""
+    """An answer with everything that made it; `query` is what was really sent to the indexes."""
 
     response_id: UUID
     session_id: UUID
@@ -90,6 +103,8 @@ class Answer:
     timings_ms: dict[str, float]
     model: str
     index_position: int
+    query: str = ""
+    query_changes: tuple[QueryChange, ...] = ()
 
 
 class Answerer:
@@ -125,16 +140,19 @@ class Answerer:
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
         with self.database.transaction() as session:
             corpus = corpora.get(session, request.corpus)
-            if request.session_id is not None:
-                conversations.resume_session(session, request.session_id, request.user)
+            before = _conversation(session, request)
         with clock.stage("retrieve"):
-            found = self.retriever.find(question, corpus, top_k, request.filters, fusion=self.fusion)
+            understood = understand(question, before, self.retriever.vocabulary(corpus))
+            found = self.retriever.find(understood.query, corpus, top_k, request.filters, fusion=self.fusion)
+            read = widen(self.database, found.hits, request.expand)
         with clock.stage("generate"):
-            generated = self.generator.generate(question, passages_of(found.hits), request.generation)
+            generated = self.generator.generate(
+                understood.question, passages_of(read.hits), request.generation
+            )
         with clock.stage("cite"):
-            reason = self._reason_to_abstain(found.hits, generated)
-            citations = () if reason else cite(self.database, generated, found.hits)
-            texts = {hit.chunk.id: hit.chunk.text for hit in found.hits}
+            reason = self._reason_to_abstain(found, generated)
+            citations = () if reason else cite(self.database, generated, read.hits)
+            texts = {hit.chunk.id: hit.chunk.text for hit in read.hits}
             sentences = () if reason else sentences_of(generated, citations, texts)
         draft = Answer(
             response_id=uuid4(),
@@ -145,44 +163,19 @@ class Answerer:
             answerable_probability=generated.answerable_probability,
             sentences=sentences,
             citations=citations,
-            hits=answer_hits(found.hits, generated.relevance),
+            hits=answer_hits(found.hits, read.spread(generated.relevance)),
             scores={"answerability": generated.answerable_probability},
             timings_ms=clock.milliseconds(),
             model=self.generator.name,
             index_position=found.index_position,
+            query=understood.query,
+            query_changes=understood.changes,
         )
         return self._record(request, question, corpus, draft)
 
-    def search(
-        self,
-        query: str,
-        corpus: str,
-        top_k: int = 10,
-        filters: Mapping[str, Any] | None = None,
-        *,
-        mode: Mode = Mode.HYBRID,
-        rerank: bool = False,
-    ) -> list[AnswerHit]:
-        """Find chunks, without an answer.
-
-        Raises:
-            QuestionError, UnknownCorpusError, EncoderMismatchError, FilterError: see their messages.
-        """
-        query = check_question(query)
-        with self.database.transaction() as session:
-            found_corpus = corpora.get(session, corpus)
-        top_k = check_top_k(top_k, MAX_HITS)
-        depth = max(top_k, RERANKED) if rerank else top_k
-        hits = self.retriever.search(query, found_corpus, depth, filters, mode=mode, fusion=self.fusion)
-        if not rerank:
-            return list(answer_hits(hits, ()))
-        relevance = self.generator.relevance(query, passages_of(hits))
-        order = sorted(range(len(hits)), key=lambda i: -relevance[i])[:top_k]
-        return list(answer_hits([hits[i] for i in order], [relevance[i] for i in order]))
-
-    def _reason_to_abstain(self, hits: Sequence[Hit], generated: Generated) -> str | None:
-        if not hits:
-            return NO_PASSAGES
+    def _reason_to_abstain(self, found: Found, generated: Generated) -> str | None:
+        if not found.hits:
+            return f"{NO_PASSAGES}: {found.reason}" if found.reason else NO_PASSAGES
         if generated.answerable_probability < self.generator.calibration.threshold:
             return NO_EVIDENCE
         return None
@@ -195,6 +188,19 @@ class Answerer:
                 answer = replace(answer, session_id=opened)
             conversations.record_response(session, _to_log(request, question, corpus, answer))
         return answer
+
+
+def _conversation(session: Session, request: AskRequest) -> list[Exchange]:
+    """The turns before a question, none where it opens a conversation.
+
+    Raises:
+        UnknownSessionError: there is no such conversation of this user.
+    """
+    if request.session_id is None:
+        return []
+    conversations.resume_session(session, request.session_id, request.user)
+    turns = conversations.last_turns(session, request.session_id, TURNS_READ)
+    return [Exchange(turn.query, turn.answer) for turn in turns]
 
 
 class Clock:
@@ -265,7 +271,10 @@ def answer_hits(hits: Sequence[Hit], relevance: Sequence[float]) -> tuple[Answer
             text=hit.chunk.text,
             start=hit.chunk.start,
             end=hit.chunk.end,
-            scores=HitScores(hit.keyword, hit.vector, hit.fused, relevance[i] if relevance else hit.rerank),
+            scores=HitScores(
+                hit.keyword, hit.vector, hit.fused, relevance[i] if relevance else hit.rerank, hit.final
+            ),
+            folded=hit.folded,
         )
         for i, hit in enumerate(hits)
     )
@@ -295,9 +304,13 @@ def _to_log(request: AskRequest, question: str, corpus: Corpus, answer: Answer) 
             "top_k": request.top_k,
             "filters": dict(request.filters),
             "generation": asdict(request.generation),
+            "expand": request.expand.value,
         },
         timings_ms=answer.timings_ms,
-        hits=tuple(ResponseHit(h.chunk_id, **asdict(h.scores)) for h in answer.hits),
+        hits=tuple(
+            ResponseHit(h.chunk_id, h.scores.keyword, h.scores.vector, h.scores.fused, h.scores.rerank)
+            for h in answer.hits
+        ),
         citations=tuple(
             ResponseCitation(
                 document_id=c.document_id,

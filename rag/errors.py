@@ -21,5 +21,21 @@ class QuestionError(RagError):
     """A question cannot be answered as it stands: empty or too long."""
 
 
+class RerankerError(RagError):
+    """The model that should rerank cannot be loaded."""
+
+
+class RetrievalSettingsError(RagError):
+    """What was chosen for the retrieval from a corpus cannot be used."""
+
+    def __init__(self, corpus: str, reason: str):
+        self.corpus = corpus
+        self.reason = reason
+        super().__init__(
+            f"The retrieval settings of corpus {corpus!r} cannot be used: {reason}. "
+            f"Go back to the defaults: rag retrieval reset --corpus {corpus}"
+        )
+
+
 class TrainingError(RagError):
     """Training stopped because going on would have made the model worse than its last checkpoint."""

@@ -32,6 +32,19 @@ class SearchMode(StrEnum):
     VECTOR = "vector"
 
 
+class Widening(StrEnum):
+    """How far a hit is widened for reading."""
+
+    NONE = "none"
+    NEIGHBOURS = "neighbours"
+    SECTION = "section"
+
+
+Expansion = Annotated[
+    Widening, typer.Option(help="Read a hit alone, with the chunks beside it, or its section.")
+]
+
+
 def ask(
     *,
     questions: Annotated[list[str], typer.Argument(metavar="QUESTION...", help="One question or more.")],
@@ -43,6 +56,7 @@ def ask(
     ] = None,
     temperature: Annotated[float, typer.Option(min=0, max=2, help="0 takes the most probable words.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="With a temperature: same seed, same answer.")] = 0,
+    expand: Expansion = Widening.NONE,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,6 +76,7 @@ def ask(
         from api.cli.printing import print_answer
         from api.schemas.answers import AnswerView
         from rag.generator.decode import GenerationSettings
+        from rag.retriever.widen import Expand
 
         for number, question in enumerate(questions):
             answer = application.answerer.ask(
@@ -72,6 +87,7 @@ def ask(
                     top_k=top_k,
                     filters=wanted,
                     session_id=session_id,
+                    expand=Expand(expand),
                     generation=GenerationSettings(temperature, seed),
                 )
             )
@@ -91,7 +107,16 @@ def search(
     top_k: TopK = 10,
     filters: Filters = None,
     mode: Annotated[SearchMode, typer.Option(help="By keywords, by meaning, or both.")] = SearchMode.HYBRID,
-    rerank: Annotated[bool, typer.Option("--rerank", help="Let the generator order the hits.")] = False,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Let a model that reads query and chunk order the best hits.")
+    ] = False,
+    diversity: Annotated[
+        float, typer.Option(min=0, max=1, help="Above 0 folds hits that say the same.")
+    ] = 0.0,
+    expand: Expansion = Widening.NONE,
+    spelling: Annotated[
+        bool, typer.Option(help="Spell words that the corpus does not have as it spells the nearest.")
+    ] = True,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -100,15 +125,29 @@ def search(
     with running(data_dir) as application:
         with application.database.transaction() as session:
             name = choose_corpus(session, corpus).name
-        from api.cli.printing import print_hits
-        from api.schemas.answers import HitView, SearchView
+        from api.cli.printing import print_changes, print_hits
+        from api.schemas.answers import SearchView
         from rag.retriever.retriever import Mode
+        from rag.retriever.widen import Expand
+        from rag.search import SearchRequest
 
-        found = application.answerer.search(query, name, top_k, wanted, mode=Mode(mode), rerank=rerank)
-        view = SearchView(hits=[HitView.model_validate(hit) for hit in found])
+        request = SearchRequest(
+            query=query,
+            corpus=name,
+            top_k=top_k,
+            filters=wanted,
+            mode=Mode(mode),
+            rerank=rerank,
+            diversity=diversity,
+            expand=Expand(expand),
+            spelling=spelling,
+        )
+        view = SearchView.model_validate(application.searcher.search(request))
     if as_json:
         print_json(view)
-    elif view.hits:
+        return
+    print_changes(view.query_changes)
+    if view.hits:
         print_hits(view.hits)
     else:
-        print("Nothing in the corpus matches.")
+        print(f"Nothing in the corpus matches{f': {view.reason}' if view.reason else ''}.")

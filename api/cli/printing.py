@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from api.cli.common import shorten
-from api.schemas.answers import AnswerView, CitationView, HitView
+from api.schemas.answers import AnswerView, CitationView, HitView, QueryChangeView
 
 SHOWN_HITS = 3
 AROUND_CHARACTERS = 70
@@ -14,6 +14,7 @@ QUOTE_CHARACTERS = 200
 
 def print_answer(answer: AnswerView) -> None:
     """Print an answer with its sources; where there is none, the reason and the best hits."""
+    print_changes(answer.query_changes)
     if answer.abstained:
         print(f"I don't know: {answer.abstain_reason}.")
         if answer.hits:
@@ -32,6 +33,15 @@ def print_answer(answer: AnswerView) -> None:
         _print_citation(citation, chunks.get(citation.chunk_id))
 
 
+def print_changes(changes: Sequence[QueryChangeView]) -> None:
+    """Say how a question was understood, where it was changed before it was looked for."""
+    for change in changes:
+        if change.rule == "spelling":
+            print(f"(searched for {change.after}, as nothing has {change.before})")
+        else:
+            print(f"(understood as: {change.after})")
+
+
 def print_hits(hits: Sequence[HitView]) -> None:
     """Print hits, best first, with the beginning of their texts."""
     for rank, hit in enumerate(hits, start=1):
@@ -39,7 +49,9 @@ def print_hits(hits: Sequence[HitView]) -> None:
             f"{name} {score:.3f}" for name, score in hit.scores.model_dump().items() if score is not None
         )
         print(f"  {rank}. {hit.source}:{hit.start}-{hit.end}  ({scores})")
-        _print_indented(shorten(hit.text, 240))
+        if hit.folded:
+            print(f"     and {len(hit.folded)} more that say the same")
+        _print_indented(shorten(hit.context.text if hit.context else hit.text, 240))
 
 
 def _print_citation(citation: CitationView, hit: HitView | None) -> None:

@@ -11,8 +11,9 @@ from api.events import events
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
 from api.turns import GeneratorTurns
 from rag.answer import AskRequest
-from rag.errors import QuestionError
+from rag.errors import QuestionError, RetrievalSettingsError
 from rag.generator.decode import GenerationSettings
+from rag.retriever.widen import Expand
 from store.errors import (
     DatabaseUnavailableError,
     EncoderMismatchError,
@@ -38,6 +39,7 @@ FAILURES = problems(
     UnknownCorpusError,
     UnknownSessionError,
     EncoderMismatchError,
+    RetrievalSettingsError,
     QuestionError,
     FilterError,
     BusyError,
@@ -61,6 +63,7 @@ def ask(body: AskBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey) -> A
         top_k=body.top_k,
         filters=body.filters,
         session_id=body.session_id,
+        expand=Expand(body.expand),
         generation=GenerationSettings(body.generation.temperature, body.generation.seed),
     )
     answerer = parts.answerer

@@ -4,10 +4,12 @@ from fastapi import APIRouter
 
 from api.auth import Parts, ReaderKey
 from api.errors import RoleError, problems
-from api.schemas.answers import HitView, SearchBody, SearchView
+from api.schemas.answers import SearchBody, SearchView
 from api.turns import GeneratorTurns
-from rag.errors import QuestionError
+from rag.errors import QuestionError, RerankerError, RetrievalSettingsError
 from rag.retriever.retriever import Mode
+from rag.retriever.widen import Expand
+from rag.search import SearchRequest
 from store.errors import (
     DatabaseUnavailableError,
     EncoderMismatchError,
@@ -23,8 +25,10 @@ FAILURES = problems(
     RoleError,
     UnknownCorpusError,
     EncoderMismatchError,
+    RetrievalSettingsError,
     QuestionError,
     FilterError,
+    RerankerError,
     DatabaseUnavailableError,
 )
 
@@ -33,17 +37,26 @@ FAILURES = problems(
 def search(body: SearchBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey) -> SearchView:
     """Finds the chunks of a corpus that match a query best: by keywords, by meaning, or by both (`hybrid`).
 
-    `rerank` lets the generator order them by how well they answer the query, which takes longer.
+    `rerank` lets a model that reads query and chunk together order the best 50 again, as far as
+    `rerank_budget_ms` allows; `reranked` says how many of the hits it read. `diversity` folds hits that say
+    the same; `expand` adds the text around each hit as its `context`. A word that the corpus does not have
+    is spelt as the corpus spells the nearest: `query` is what was really sent. Where nothing was found,
+    `reason` says why if that is known.
     """
-    answerer = parts.answerer
-
-    def hits() -> SearchView:
-        found = answerer.search(
-            body.query, body.corpus, body.top_k, body.filters, mode=Mode(body.mode), rerank=body.rerank
-        )
-        return SearchView(hits=[HitView.model_validate(hit) for hit in found])
-
+    request = SearchRequest(
+        query=body.query,
+        corpus=body.corpus,
+        top_k=body.top_k,
+        filters=body.filters,
+        mode=Mode(body.mode),
+        rerank=body.rerank,
+        rerank_budget_ms=body.rerank_budget_ms,
+        diversity=body.diversity,
+        expand=Expand(body.expand),
+        spelling=body.spelling,
+    )
+    searcher = parts.searcher
     if not body.rerank:
-        return hits()
+        return SearchView.model_validate(searcher.search(request))
     with turns.turn():
-        return hits()
+        return SearchView.model_validate(searcher.search(request))

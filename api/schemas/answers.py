@@ -43,14 +43,22 @@ ANSWER_EXAMPLE: dict[str, Any] = {
             "text": "Thirty days of leave are granted to everyone.",
             "start": 1042,
             "end": 1087,
-            "scores": {"keyword": 7.1, "vector": 0.62, "fused": 1.0, "rerank": 0.97},
+            "scores": {"keyword": 7.1, "vector": 0.62, "fused": 1.0, "rerank": 0.97, "final": None},
+            "folded": [],
+            "context": None,
         }
     ],
     "scores": {"answerability": 0.93},
     "timings_ms": {"retrieve": 21.4, "generate": 260.8, "cite": 1.9, "total": 284.5},
     "model": "groundwork-1c9ad0e4b2",
     "index_position": 4211,
+    "query": "How many days of leave do I have?",
+    "query_changes": [],
 }
+
+
+Expansion = Literal["none", "neighbours", "section"]
+"""How far a hit is widened: not, by the chunks before and after it, or to its section."""
 
 
 class GenerationBody(Body):
@@ -87,6 +95,8 @@ class AskBody(Body):
     stream: bool = False
     """Whether to send the answer as server-sent events."""
     generation: GenerationBody = GenerationBody()
+    expand: Expansion = "none"
+    """What is read of each chunk that was found: it alone, with its neighbours, or its section."""
 
 
 class SentenceView(View):
@@ -115,16 +125,31 @@ class CitationView(View):
 
 
 class ScoresView(View):
-    """Why a chunk was found; null where that part did not find it."""
+    """Why a chunk was found; null where that part did not find it.
+
+    The order comes from `fused`; of hits that were reranked from `final`, which mixes it with `rerank`.
+    """
 
     keyword: float | None
     vector: float | None
     fused: float
     rerank: float | None
+    final: float | None
+
+
+class ContextView(View):
+    """The text around a hit: the characters `start` to `end` of its document."""
+
+    text: str
+    start: int
+    end: int
 
 
 class HitView(View):
-    """A chunk that was found, and its place in its document."""
+    """A chunk that was found, and its place in its document.
+
+    `folded` are the ids of chunks that say the same and were left out.
+    """
 
     chunk_id: int
     document_id: UUID
@@ -135,6 +160,20 @@ class HitView(View):
     start: int
     end: int
     scores: ScoresView
+    folded: list[int]
+    context: ContextView | None
+
+
+class QueryChangeView(View):
+    """What was changed of a question before it was sent to the indexes, and by which rule.
+
+    `reference`, `ellipsis` and `context` made a follow-up stand alone; `spelling` changed a word that the
+    corpus does not have.
+    """
+
+    rule: str
+    before: str
+    after: str
 
 
 class AnswerView(View):
@@ -155,6 +194,9 @@ class AnswerView(View):
     timings_ms: dict[str, float]
     model: str
     index_position: int
+    query: str
+    """What was really sent to the indexes."""
+    query_changes: list[QueryChangeView]
 
 
 class SearchBody(Body):
@@ -170,12 +212,38 @@ class SearchBody(Body):
     filters: dict[str, Any] = Field(default_factory=dict)
     mode: Literal["hybrid", "keyword", "vector"] = "hybrid"
     rerank: bool = False
-    """Whether the generator orders the hits by how well they answer the query."""
+    """Whether a model that reads query and chunk together orders the best hits again."""
+    rerank_budget_ms: int | None = Field(None, ge=1, le=60_000)
+    """How long that may take; null is as the server's settings say."""
+    diversity: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
+    """Above 0 hits that say the same are folded; the higher it is, the more the others differ."""
+    expand: Expansion = "none"
+    spelling: bool = True
+    """Whether words that the corpus does not have may be spelt as it spells the nearest."""
 
 
 class SearchView(View):
     """Chunks, the best first."""
 
-    model_config = ConfigDict(json_schema_extra={"example": {"hits": ANSWER_EXAMPLE["hits"]}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "hits": ANSWER_EXAMPLE["hits"],
+                "query": "parental leave",
+                "query_changes": [],
+                "reranked": 0,
+                "reason": None,
+                "index_position": 4211,
+            }
+        }
+    )
 
     hits: list[HitView]
+    query: str
+    """What was really sent to the indexes."""
+    query_changes: list[QueryChangeView]
+    reranked: int
+    """How many of the hits the reranker read in its time."""
+    reason: str | None
+    """Why there is no hit, where that is known."""
+    index_position: int

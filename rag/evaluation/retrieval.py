@@ -14,9 +14,11 @@ from rag.evaluation.passage_index import MODES, Encodes, PassageIndex
 from rag.evaluation.qa import check_names, set_name
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
+from rag.retriever.rerank import DEPTH as RERANK_DEPTH
+from rag.retriever.rerank import mix
+from rag.retriever.settings import RERANK_WEIGHT
 from rag.training.data import read_lines
 
-RERANK_DEPTH = 50
 DEPTH = 200
 
 
@@ -103,11 +105,13 @@ def _by_mode(index: PassageIndex, mode: str) -> Search:
 
 def _reranked(index: PassageIndex, collection: Collection, generator: LocalGenerator) -> Search:
     def search(query: str) -> list[int]:
-        found = index.search(query, "weighted", 100, DEPTH)
-        first, rest = found[:RERANK_DEPTH], found[RERANK_DEPTH:]
+        ranking = index.rank(query, "weighted", DEPTH)
+        found = [int(i) for i in ranking.ids[:100]]
+        first = found[:RERANK_DEPTH]
         relevance = generator.relevance(query, [collection.passages[i] for i in first])
-        order = sorted(range(len(first)), key=lambda n: -relevance[n])
-        return [first[n] for n in order] + rest
+        fused = [float(score) for score in ranking.scores[: len(first)]]
+        placed = mix(fused, relevance, RERANK_WEIGHT)
+        return [first[p.number] for p in placed] + found[len(first) :]
 
     return search
 

@@ -2,12 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from store.index.ranking import Ranking, rank
 
 DECIMALS = 7
+
+
+class Fusion(StrEnum):
+    """How the rankings of a hybrid search become one."""
+
+    RRF = "rrf"
+    WEIGHTED = "weighted"
 
 
 def reciprocal_rank(rankings: Sequence[Ranking], k: int = 60) -> Ranking:
@@ -40,12 +49,17 @@ def min_max_weighted(rankings: Sequence[Ranking], weights: Sequence[float]) -> R
     for ranking, w in zip(rankings, weights, strict=True):
         if not len(ranking):
             continue
-        s = ranking.scores.astype(np.float64)
-        spread = s.max() - s.min()
-        normal = (s - s.min()) / spread if spread > 0 else np.ones_like(s)
+        normal = min_max(ranking.scores)
         for chunk_id, value in zip(ranking.ids.tolist(), normal.tolist(), strict=True):
             fused[chunk_id] += w * value
     return _ranked(fused)
+
+
+def min_max(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Scale scores, at least one, to between 0 and 1; where all are equal they become 1."""
+    s = scores.astype(np.float64)
+    spread = s.max() - s.min()
+    return (s - s.min()) / spread if spread > 0 else np.ones_like(s)
 
 
 def _ranked(fused: Mapping[int, float]) -> Ranking:

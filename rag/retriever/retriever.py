@@ -1,27 +1,32 @@
 """From a query to the chunks that answer it best."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.retriever.fusion import min_max_weighted, reciprocal_rank
+from rag.query.vocabulary import Vocabulary
+from rag.retriever.fusion import Fusion, min_max_weighted, reciprocal_rank
+from rag.retriever.hits import Found, Hit
+from rag.retriever.settings import RetrievalSettings, settings_of
 from store import documents
+from store.empty_filters import why_nothing_matches
 from store.errors import EncoderMismatchError
 from store.index.analysis import clean
 from store.index.local import LocalIndex, LocalIndexes
 from store.index.ranking import Ranking, nothing
 from store.postgres import Database
-from store.types import Chunk, Corpus
+from store.types import Corpus
 
-MIN_CANDIDATES = 50
+__all__ = ["Found", "Fusion", "Hit", "Mode", "QueryEncoder", "Retriever"]
+
+BLANK = "the query is blank"
+EMPTY = "the corpus holds no searchable text"
+MIN_CANDIDATES = 200
+"""How many each index contributes at least: the scaling of scores, and so the order, depends on how many."""
 CANDIDATES_PER_HIT = 4
-KEYWORD_WEIGHT = 0.5
-VECTOR_WEIGHT = 0.5
-"""How much either ranking counts in the min-max fusion."""
 
 
 class Mode(StrEnum):
@@ -30,13 +35,6 @@ class Mode(StrEnum):
     HYBRID = "hybrid"
     KEYWORD = "keyword"
     VECTOR = "vector"
-
-
-class Fusion(StrEnum):
-    """How the rankings of a hybrid search become one."""
-
-    RRF = "rrf"
-    WEIGHTED = "weighted"
 
 
 class QueryEncoder(Protocol):
@@ -56,28 +54,6 @@ class QueryEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension)`."""
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A chunk with its scores; None where an index did not have it among its candidates, or was not asked.
-
-    `keyword` is BM25, `vector` the cosine, `fused` what the order comes from, `rerank` the reranker's.
-    """
-
-    chunk: Chunk
-    keyword: float | None
-    vector: float | None
-    fused: float
-    rerank: float | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """The result of one search, and how far the index had followed the index log when it was asked."""
-
-    hits: tuple[Hit, ...]
-    index_position: int
 
 
 class Retriever:
@@ -119,10 +95,11 @@ class Retriever:
             top_k: how many, at least 1.
             filters: conditions on the documents' metadata; see `store.filters`.
             mode: which indexes to ask.
-            fusion: how a hybrid search makes one ranking of two.
+            fusion: how a hybrid search makes one ranking of two, where the corpus has no choice of its own.
 
         Raises:
             EncoderMismatchError: the corpus was embedded by another encoder.
+            RetrievalSettingsError: what was chosen for the corpus cannot be used.
             FilterError: a filter has a shape that means nothing.
             DatabaseUnavailableError: PostgreSQL cannot be reached.
             ValueError: `top_k` is less than 1.
@@ -130,31 +107,59 @@ class Retriever:
         if top_k < 1:
             raise ValueError(f"top_k is {top_k}; ask for at least 1 hit")
         self._check_encoder(corpus)
+        settings = settings_of(corpus, fusion)
         query = clean(query)
         index = self._indexes.for_corpus(corpus)
-        allowed = self._allowed(corpus, filters)
-        if not query.strip() or (allowed is not None and not len(allowed)):
-            return Found((), index.position)
+        if not query.strip():
+            return Found((), index.position, BLANK)
+        allowed = None
+        if filters:
+            allowed = self._allowed(corpus, filters)
+            if not len(allowed):
+                return Found((), index.position, self._why_nothing(corpus, filters))
         candidates = max(MIN_CANDIDATES, CANDIDATES_PER_HIT * top_k)
+        keyword, vector = self._rank(index, query, candidates, allowed, mode)
+        fused = _fuse(keyword, vector, mode, settings)
+        position = index.position
+        hits = self._hits(fused, top_k, _scores(keyword), _scores(vector))
+        return Found(tuple(hits), position, None if hits or len(index) else EMPTY)
+
+    def rank(self, query: str, corpus: Corpus, candidates: int) -> tuple[Ranking, Ranking]:
+        """Return the keyword and the vector ranking of a query, before they are fused.
+
+        Raises:
+            EncoderMismatchError: the corpus was embedded by another encoder.
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        self._check_encoder(corpus)
+        index = self._indexes.for_corpus(corpus)
+        return self._rank(index, clean(query), candidates, None, Mode.HYBRID)
+
+    def vocabulary(self, corpus: Corpus) -> Vocabulary:
+        """Return the words of a corpus.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        return Vocabulary(self._database, self._indexes.for_corpus(corpus))
+
+    def _rank(
+        self, index: LocalIndex, query: str, candidates: int, allowed: NDArray[np.int64] | None, mode: Mode
+    ) -> tuple[Ranking, Ranking]:
         keyword = vector = nothing()
         if mode != Mode.VECTOR:
             keyword = index.search_keywords(query, candidates, allowed)
         if mode != Mode.KEYWORD:
-            vector = self._nearest(index, query, candidates, allowed)
-        fused = _fuse(keyword, vector, mode, fusion)
-        position = index.position
-        return Found(tuple(self._hits(fused, top_k, _scores(keyword), _scores(vector))), position)
+            vector = index.search_vectors(self._encoder.encode([query])[0], candidates, allowed)
+        return keyword, vector
 
-    def _nearest(
-        self, index: LocalIndex, query: str, candidates: int, allowed: NDArray[np.int64] | None
-    ) -> Ranking:
-        return index.search_vectors(self._encoder.encode([query])[0], candidates, allowed)
-
-    def _allowed(self, corpus: Corpus, filters: Mapping[str, Any] | None) -> NDArray[np.int64] | None:
-        if not filters:
-            return None
+    def _allowed(self, corpus: Corpus, filters: Mapping[str, Any]) -> NDArray[np.int64]:
         with self._database.transaction() as session:
             return documents.matching_chunks(session, corpus.id, filters)
+
+    def _why_nothing(self, corpus: Corpus, filters: Mapping[str, Any]) -> str:
+        with self._database.transaction() as session:
+            return why_nothing_matches(session, corpus.id, filters)
 
     def _hits(
         self, fused: Ranking, top_k: int, keyword: Mapping[int, float], vector: Mapping[int, float]
@@ -181,8 +186,8 @@ class Retriever:
             raise EncoderMismatchError(corpus.name, _encoder_in_words(*expected), _encoder_in_words(*given))
 
 
-def _fuse(keyword: Ranking, vector: Ranking, mode: Mode, fusion: Fusion) -> Ranking:
-    match mode, fusion:
+def _fuse(keyword: Ranking, vector: Ranking, mode: Mode, settings: RetrievalSettings) -> Ranking:
+    match mode, settings.fusion:
         case Mode.KEYWORD, _:
             return keyword
         case Mode.VECTOR, _:
@@ -190,7 +195,7 @@ def _fuse(keyword: Ranking, vector: Ranking, mode: Mode, fusion: Fusion) -> Rank
         case _, Fusion.RRF:
             return reciprocal_rank([keyword, vector])
         case _:
-            return min_max_weighted([keyword, vector], [KEYWORD_WEIGHT, VECTOR_WEIGHT])
+            return min_max_weighted([keyword, vector], settings.weights)
 
 
 def _scores(ranking: Ranking) -> dict[int, float]:

@@ -7,6 +7,8 @@ from api.app import create_app
 from api.build import Application
 from api.settings import Settings
 from api.turns import Turns
+from store import corpora
+from store.postgres import Database
 from store.types import Role
 from tests.api.conftest import Clients, assert_problem, send_text, serving, serving_app
 
@@ -33,10 +35,12 @@ def test_answer_has_exactly_the_promised_fields(reader: httpx.Client, handbook: 
         "timings_ms",
         "model",
         "index_position",
+        "query",
+        "query_changes",
     }
     hit = answer["hits"][0]
     assert {"chunk_id", "document_id", "source", "text", "start", "end", "scores"} <= set(hit)
-    assert set(hit["scores"]) == {"keyword", "vector", "fused", "rerank"}
+    assert set(hit["scores"]) == {"keyword", "vector", "fused", "rerank", "final"}
 
 
 def test_every_citation_quotes_its_document(reader: httpx.Client, handbook: str) -> None:
@@ -177,9 +181,52 @@ def test_search_finds_in_every_mode(reader: httpx.Client, handbook: str, mode: s
 
 def test_reranked_search_tells_the_reranker_s_scores(reader: httpx.Client, handbook: str) -> None:
     body = {"query": "parental leave", "corpus": handbook, "rerank": True}
-    hits = reader.post("/v1/search", json=body).json()["hits"]
-    scores = [hit["scores"]["rerank"] for hit in hits]
-    assert scores == sorted(scores, reverse=True)
+    found = reader.post("/v1/search", json=body).json()
+    final = [hit["scores"]["final"] for hit in found["hits"]]
+    assert final == sorted(final, reverse=True)
+    assert all(0 <= hit["scores"]["rerank"] <= 1 for hit in found["hits"])
+    assert found["reranked"] == len(found["hits"])
+
+
+def test_a_search_says_what_was_sent_and_shows_what_is_around(reader: httpx.Client, handbook: str) -> None:
+    body = {"query": "parentel leave", "corpus": handbook, "top_k": 1, "expand": "section"}
+    found = reader.post("/v1/search", json=body).raise_for_status().json()
+    assert found["query"] == "parental leave"
+    assert found["query_changes"] == [{"rule": "spelling", "before": "parentel", "after": "parental"}]
+    (hit,) = found["hits"]
+    assert hit["text"] in hit["context"]["text"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"diversity": 2}, {"rerank_budget_ms": 0}, {"expand": "all"}, {"mode": "best"}, {"filters": [1]}],
+    ids=str,
+)
+def test_a_search_out_of_range_is_422(reader: httpx.Client, handbook: str, change: dict[str, object]) -> None:
+    body = {"query": "leave", "corpus": handbook, **change}
+    assert_problem(reader.post("/v1/search", json=body), 422, *change)
+
+
+def test_a_search_that_finds_nothing_says_why(reader: httpx.Client, handbook: str) -> None:
+    body = {"query": "leave", "corpus": handbook, "filters": {"yeer": 2020}}
+    found = reader.post("/v1/search", json=body).json()
+    assert found["hits"] == [] and "no document has the field 'yeer'" in found["reason"]
+
+
+def test_a_follow_up_is_answered_in_its_conversation(reader: httpx.Client, handbook: str) -> None:
+    first = ask(reader, question="How long is parental leave?").json()
+    second = ask(reader, question="Who grants it?", session_id=first["session_id"]).json()
+    assert second["query"] == "Who grants parental leave?"
+    assert second["query_changes"][0]["rule"] == "reference"
+    logged = reader.get(f"/v1/responses/{second['response_id']}").json()
+    assert (logged["question"], logged["body"]["query"]) == ("Who grants it?", second["query"])
+
+
+def test_unusable_retrieval_settings_are_409(reader: httpx.Client, handbook: str, database: Database) -> None:
+    with database.transaction() as session:
+        corpora.change_settings(session, handbook, "retrieval", {"fusion": "best"})
+    found = reader.post("/v1/search", json={"query": "leave", "corpus": handbook})
+    assert_problem(found, 409, "fusion is 'best'", "rag retrieval reset --corpus handbook")
 
 
 def test_question_that_waits_too_long_for_its_turn_is_503(

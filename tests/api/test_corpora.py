@@ -42,7 +42,8 @@ def test_deleted_corpus_is_gone(administrator: httpx.Client, handbook: str) -> N
     assert_problem(administrator.get(f"/v1/corpora/{handbook}"), 404)
     administrator.post("/v1/corpora", json={"name": handbook}).raise_for_status()
     found = administrator.post("/v1/search", json={"query": "leave", "corpus": handbook})
-    assert found.json() == {"hits": []}
+    assert found.json()["hits"] == []
+    assert found.json()["reason"] == "the corpus holds no searchable text"
 
 
 def test_corpus_of_another_encoder_is_409_to_all_that_need_it(

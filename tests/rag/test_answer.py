@@ -13,6 +13,7 @@ from rag.generator.decode import GenerationSettings
 from rag.generator.generate import Calibration, Generated
 from rag.generator.passages import Passage
 from rag.retriever.retriever import Retriever
+from rag.retriever.widen import Expand
 from store import conversations, corpora, documents
 from store.errors import UnknownCorpusError, UnknownSessionError
 from store.index.local import LocalIndexes
@@ -43,9 +44,6 @@ class ScriptedGenerator:
         word = text[start:]
         segment = Segment(0, len(word), 0, start, len(text))
         return Generated(word, (segment,), self.probability, -1.0, tuple(0.5 for _ in passages), (0, start))
-
-    def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
-        return [float("elk" in p.text) for p in passages]
 
 
 @pytest.fixture
@@ -103,7 +101,10 @@ def test_an_unlikely_answer_is_withheld(answerer: Answerer) -> None:
 
 def test_nothing_found_is_said(answerer: Answerer) -> None:
     answer = ask(answerer, filters={"title": "no such title"})
-    assert answer.abstained and answer.abstain_reason == "nothing in the corpus matches the question"
+    assert answer.abstained
+    assert answer.abstain_reason == (
+        "nothing in the corpus matches the question: no searchable document matches the filter"
+    )
 
 
 def test_a_conversation_goes_on_for_its_own_user_only(answerer: Answerer) -> None:
@@ -135,8 +136,31 @@ def test_an_unknown_corpus_is_refused(answerer: Answerer) -> None:
         answerer.ask(AskRequest("Why?", "zooo", "ada"))
 
 
-def test_reranking_orders_by_the_generators_relevance(answerer: Answerer) -> None:
-    plain = answerer.search("fox hunts hens", "zoo", 3)
-    reranked = answerer.search("fox hunts hens", "zoo", 3, rerank=True)
-    assert plain[0].text == "the fox hunts hens" and plain[0].scores.rerank is None
-    assert reranked[0].text == "elk live in the north" and reranked[0].scores.rerank == 1.0
+def test_a_follow_up_is_understood_from_its_conversation(answerer: Answerer) -> None:
+    first = ask(answerer, "Where do the Elk live?")
+    second = ask(answerer, "When do they sleep?", session_id=first.session_id)
+    assert (first.query, first.query_changes) == ("Where do the Elk live?", ())
+    assert second.query == "When do the Elk sleep?"
+    assert answerer.generator.asked[-1][0] == "When do the Elk sleep?"
+    (change,) = second.query_changes
+    assert (change.rule, change.before) == ("reference", "When do they sleep?")
+    with answerer.database.transaction() as session:
+        logged = conversations.get_response(session, second.response_id)
+    assert logged.summary.question == "When do they sleep?"
+    assert logged.body["query"] == "When do the Elk sleep?"
+
+
+def test_a_guessed_spelling_is_sent_but_not_read(answerer: Answerer) -> None:
+    answer = ask(answerer, "What lives in the nroth?")
+    assert answer.query == "What lives in the north?"
+    assert answerer.generator.asked[-1][0] == "What lives in the nroth?"
+
+
+def test_widened_passages_are_cited_by_their_own_offsets(answerer: Answerer) -> None:
+    answer = ask(answerer, top_k=3, expand=Expand.SECTION)
+    ((_, passages),) = answerer.generator.asked
+    assert [p.text for p in passages] == [TEXT]
+    assert sorted(hit.text for hit in answer.hits) == sorted(TEXT.splitlines())
+    assert {hit.scores.rerank for hit in answer.hits} == {0.5}
+    (citation,) = answer.citations
+    assert (TEXT[citation.start : citation.end], citation.chunk_id) == ("north", answer.hits[0].chunk_id)
