@@ -42,6 +42,7 @@ class Application:
     _encoder: Lazy[SharedEncoder]
     _indexes: "Lazy[LocalIndexes]"
     _generator: "Lazy[LocalGenerator]"
+    _reranker: "Lazy[Reranker]"
     _retriever: "Lazy[Retriever]"
     _answerer: "Lazy[Answerer]"
     _searcher: "Lazy[Searcher]"
@@ -60,6 +61,11 @@ class Application:
     def generator(self) -> "LocalGenerator":
         """What writes answers."""
         return self._generator.get()
+
+    @property
+    def reranker(self) -> "Reranker":
+        """What orders the best hits again."""
+        return self._reranker.get()
 
     @property
     def retriever(self) -> "Retriever":
@@ -195,6 +201,7 @@ def build(
         _encoder=encoder,
         _indexes=indexes,
         _generator=generator,
+        _reranker=reranker,
         _retriever=retriever,
         _answerer=Lazy(make_answerer),
         _searcher=Lazy(make_searcher),

@@ -62,8 +62,13 @@ def report(title: str, figures: Mapping[str, Any], out: Path | None, env: Mappin
         shown = f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
         print(f"{name:<{width}}  {shown}")
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps({"environment": env, "figures": figures}, indent=2) + "\n")
+        write_json({"figures": figures}, out, env)
+
+
+def write_json(figures: Mapping[str, Any], out: Path, env: Mapping[str, Any]) -> None:
+    """Write figures, with the environment, as JSON."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps({"environment": env, **figures}, indent=2) + "\n")
 
 
 def last_json(output: str) -> dict[str, Any]:

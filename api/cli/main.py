@@ -18,6 +18,7 @@ from api.cli import (
     ingest,
     models,
     responses,
+    retrieval,
     serve,
     synthesize,
 )
@@ -53,6 +54,7 @@ def _register() -> None:
     app.add_typer(documents.app, name="documents")
     app.add_typer(responses.app, name="responses")
     app.add_typer(index.app, name="index")
+    app.add_typer(retrieval.app, name="retrieval")
     app.add_typer(access.keys_app, name="keys")
     app.add_typer(access.users_app, name="users")
 

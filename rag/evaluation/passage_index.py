@@ -39,17 +39,18 @@ class PassageIndex:
         """Embed and index the texts; `progress` is told how many of how many are done."""
         self.texts = texts
         self._encoder = encoder
-        self._keywords = TantivyIndex(folder)
+        self.keywords = TantivyIndex(folder)
+        """The keyword half."""
         self._vectors = VectorIndex(encoder.dimension)
         order = np.argsort([len(t) for t in texts], kind="stable").astype(np.int64)
         for begin in range(0, len(order), 512):
             ids = order[begin : begin + 512]
             batch = [texts[i] for i in ids]
-            self._keywords.add(ids, batch)
+            self.keywords.add(ids, batch)
             self._vectors.add(ids, encoder.encode(batch))
             if progress:
                 progress(begin + len(ids), len(texts))
-        self._keywords.commit()
+        self.keywords.commit()
 
     def search(self, query: str, mode: str, k: int, depth: int = 200) -> list[int]:
         """The numbers of the k best texts.
@@ -65,14 +66,14 @@ class PassageIndex:
     def rank(self, query: str, mode: str, depth: int) -> Ranking:
         """The ranking behind `search`."""
         if mode == "keyword":
-            return self._keywords.search(query, depth)
+            return self.keywords.search(query, depth)
         vector = self._encoder.encode([query])
         nearest = self._vectors.search(vector, depth)[0]
         if mode == "vector":
             return nearest
-        both = [self._keywords.search(query, depth), nearest]
+        both = [self.keywords.search(query, depth), nearest]
         return reciprocal_rank(both) if mode == "rrf" else min_max_weighted(both, [0.5, 0.5])
 
     def close(self) -> None:
         """Let the index's files go."""
-        self._keywords.close()
+        self.keywords.close()

@@ -9,13 +9,14 @@ from statistics import mean
 from typing import Any
 
 from rag.errors import DataError
+from rag.evaluation.judgements import read_judged_queries
 from rag.evaluation.metrics import hit, ndcg, percentile, recall
 from rag.evaluation.passage_index import MODES, Encodes, PassageIndex
 from rag.evaluation.qa import check_names, set_name
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
 from rag.retriever.rerank import DEPTH as RERANK_DEPTH
-from rag.retriever.rerank import mix
+from rag.retriever.rerank import Reranker, mix
 from rag.retriever.settings import RERANK_WEIGHT
 from rag.training.data import read_lines
 
@@ -43,26 +44,17 @@ def read_collection(directory: Path) -> Collection:
     )
     if corpus is None:
         raise DataError(f"{directory} has no corpus.jsonl or corpus.jsonl.gz")
+    judged = read_judged_queries(directory / "queries.jsonl", directory / "qrels.tsv")
     try:
         documents = [json.loads(line) for line in read_lines(corpus) if line.strip()]
-        queries = [json.loads(line) for line in read_lines(directory / "queries.jsonl") if line.strip()]
-        grades: dict[str, dict[str, float]] = {}
-        for number, line in enumerate(read_lines(directory / "qrels.tsv")):
-            query, document, grade = line.rstrip("\n").split("\t")
-            if number > 0 or _is_number(grade):
-                grades.setdefault(query, {})[document] = float(grade)
         return Collection(
             ids=tuple(str(d["_id"]) for d in documents),
             passages=tuple(Passage(d["text"], d.get("title") or "") for d in documents),
-            queries={str(q["_id"]): q["text"] for q in queries if str(q["_id"]) in grades},
-            grades=grades,
+            queries={query.id: query.text for query in judged},
+            grades={query.id: dict(query.grades) for query in judged},
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{directory}: not a collection in the BEIR layout ({error})") from error
-
-
-def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).lstrip("-").isdigit()
 
 
 def evaluate_retrieval(
@@ -89,26 +81,29 @@ def evaluate_retrieval(
         texts = [f"{p.title}\n{p.text}".strip() or "-" for p in collection.passages]
         told = (lambda done, of, name=name: progress(name, done, of)) if progress else None
         index = PassageIndex(texts, encoder, folder / name, told)
-        sets[name] = {mode: _measure(collection, _by_mode(index, mode)) for mode in MODES}
+        sets[name] = {mode: measure(collection, _by_mode(index, mode)) for mode in MODES}
         if generator:
-            sets[name]["reranked"] = _measure(collection, _reranked(index, collection, generator))
+            sets[name]["reranked"] = measure(collection, reranked_search(index, collection, generator))
         index.close()
     return {"sets": sets}
 
 
 Search = Callable[[str], list[int]]
+"""A query to the numbers of the best documents."""
 
 
 def _by_mode(index: PassageIndex, mode: str) -> Search:
     return lambda query: index.search(query, mode, 100, DEPTH)
 
 
-def _reranked(index: PassageIndex, collection: Collection, generator: LocalGenerator) -> Search:
+def reranked_search(index: PassageIndex, collection: Collection, reranker: Reranker) -> Search:
+    """A search whose best are read again, and placed as `rag.search` places them, without its time limit."""
+
     def search(query: str) -> list[int]:
         ranking = index.rank(query, "weighted", DEPTH)
         found = [int(i) for i in ranking.ids[:100]]
         first = found[:RERANK_DEPTH]
-        relevance = generator.relevance(query, [collection.passages[i] for i in first])
+        relevance = reranker.relevance(query, [collection.passages[i] for i in first])
         fused = [float(score) for score in ranking.scores[: len(first)]]
         placed = mix(fused, relevance, RERANK_WEIGHT)
         return [first[p.number] for p in placed] + found[len(first) :]
@@ -116,7 +111,8 @@ def _reranked(index: PassageIndex, collection: Collection, generator: LocalGener
     return search
 
 
-def _measure(collection: Collection, search: Search) -> dict[str, float]:
+def measure(collection: Collection, search: Search) -> dict[str, float]:
+    """The figures of a search: means over the collection's queries, and the median time of one."""
     rows: dict[str, list[float]] = {}
     latencies = []
     for query_id, query in collection.queries.items():

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import product
+from typing import Protocol
 
-from rag.query.vocabulary import Vocabulary
 from store.index.spelling import edit_distance
 
 MIN_LETTERS = 4
@@ -21,6 +21,19 @@ WORD = re.compile(r"[^\W\d_]+")
 QUOTED = re.compile(r'"[^"]*"')
 PART_OF_MORE = re.compile(r"[\w@/\\.:+#-]")
 """What beside a word makes it part of a name, an address or a number."""
+
+
+class Words(Protocol):
+    """What is needed of a vocabulary."""
+
+    def has_words(self) -> bool:
+        """Tell whether there is anything at all."""
+
+    def knows(self, word: str) -> bool:
+        """Tell whether a word is there in any form."""
+
+    def texts_like(self, word: str, distance: int) -> list[str]:
+        """Return some texts with a word whose stem differs by so many letters at most."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class Corrected:
     corrections: tuple[Correction, ...]
 
 
-def correct(query: str, words: Vocabulary) -> Corrected:
+def correct(query: str, words: Words) -> Corrected:
     """Replace words that the corpus does not have by the nearest that it has; most queries stay as they are.
 
     Left alone are words in double quotes, short ones, parts of names such as `max_tokens`, and a query in
@@ -72,7 +85,7 @@ def _candidates(query: str) -> list[str]:
     return list(found)
 
 
-def _variant(word: str, words: Vocabulary) -> str | None:
+def _variant(word: str, words: Words) -> str | None:
     """The spelling nearest to a word, of several the one in the most texts; None where none is near."""
     most = 2 if len(word) >= LONG_LETTERS else 1
     lower = word.lower()

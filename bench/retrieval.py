@@ -1,0 +1,250 @@
+"""Retrieval quality: our searches beside rank_bm25, plain FAISS and a plain hybrid, on the same embeddings.
+
+    python -m bench.retrieval --collections FOLDER… --qa FILE… --cache FOLDER --out FILE
+
+Collections are in the BEIR layout. The passages of all question files make one more collection: each
+question's own passage is the relevant one.
+
+    rank_bm25     BM25Okapi as it comes, over lower-cased words
+    faiss         IndexFlatIP
+    plain rrf     reciprocal rank fusion of these two
+    baseline      bm25s (stemmed, without stop words, k1 1.2, b 0.75) and FAISS, min-max scaled, half and half
+    keyword … reranked   ours; reranking is measured on a sample where there are many queries
+"""
+
+import argparse
+import hashlib
+import random
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any, Protocol
+
+import bm25s
+import faiss
+import numpy as np
+import Stemmer
+from numpy.typing import NDArray
+from rank_bm25 import BM25Okapi
+
+from api.settings import shipped_checkpoint
+from bench.environment import environment, write_json
+from rag.encoder import Encoder
+from rag.evaluation.passage_index import MODES, PassageIndex
+from rag.evaluation.retrieval import Collection, measure, read_collection, reranked_search
+from rag.generator.generate import LocalGenerator
+from rag.generator.passages import Passage
+from rag.retriever.fusion import min_max_weighted, reciprocal_rank
+from rag.training.data import read_examples
+from store.index.ranking import Ranking, rank
+
+DEPTH = 200
+FIGURES = ("ndcg@10", "recall@100", "hit@1", "hit@5", "hit@20", "latency_ms_p50")
+Rank = Callable[[str], Ranking]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--collections", type=Path, nargs="*", default=[])
+    parser.add_argument("--qa", type=Path, nargs="*", default=[])
+    parser.add_argument("--encoder", default="all-MiniLM-L6-v2")
+    parser.add_argument("--generator", type=Path, default=shipped_checkpoint())
+    parser.add_argument("--cache", type=Path, help="where embeddings are kept between runs")
+    parser.add_argument("--rerank-queries", type=int, default=300, help="of each collection at most; 0: none")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    env = environment(arguments.seed)
+    collections = {path.name: read_collection(path) for path in arguments.collections}
+    if arguments.qa:
+        name = "+".join(path.name.split(".")[0] for path in arguments.qa)
+        collections[name] = collection_of_questions(arguments.qa)
+    generator = LocalGenerator(arguments.generator) if arguments.rerank_queries else None
+    sets = {}
+    for name, collection in collections.items():
+        encoder = CachedEncoder(Encoder(arguments.encoder), arguments.cache)
+        sample = first_queries(collection, arguments.rerank_queries, arguments.seed)
+        sets[name] = measure_all(collection, sample, encoder, generator)
+        encoder.save()
+        show(name, sets[name])
+        if arguments.out:
+            write_json({"sets": sets, "summary": summary(sets)}, arguments.out, env)
+    for line, value in summary(sets).items():
+        print(f"{line}: {value:+.1%}")
+
+
+def collection_of_questions(files: Sequence[Path]) -> Collection:
+    """All different passages of question files, and the answerable questions on them."""
+    passages: dict[str, tuple[str, Passage]] = {}
+    queries: dict[str, str] = {}
+    grades: dict[str, dict[str, float]] = {}
+    for path in files:
+        for example in read_examples(path):
+            passage = example.passages[0]
+            passages.setdefault(passage.text, (str(len(passages)), passage))
+            if example.answerable:
+                queries[example.id] = example.question
+                grades[example.id] = {passages[passage.text][0]: 1.0}
+    ids = tuple(number for number, _ in passages.values())
+    return Collection(ids, tuple(passage for _, passage in passages.values()), queries, grades)
+
+
+def first_queries(collection: Collection, most: int, seed: int) -> Collection:
+    """The collection with a sample of its queries."""
+    ids = list(collection.queries)
+    if len(ids) > most:
+        ids = random.Random(seed).sample(ids, most)
+    queries = {i: collection.queries[i] for i in ids}
+    return Collection(collection.ids, collection.passages, queries, collection.grades)
+
+
+def measure_all(
+    collection: Collection, sample: Collection, encoder: "CachedEncoder", generator: LocalGenerator | None
+) -> dict[str, dict[str, float]]:
+    """Every search's figures, with the number of queries that each was measured on."""
+    texts = [f"{p.title}\n{p.text}".strip() or "-" for p in collection.passages]
+    rows = {
+        name: {"n": len(collection.queries), **measure(collection, top(search))}
+        for name, search in plain_searches(texts, encoder).items()
+    }
+    with tempfile.TemporaryDirectory(prefix="bench-retrieval-") as folder:
+        index = PassageIndex(texts, encoder, Path(folder) / "index")
+        for mode in MODES:
+            search = ours(index, mode)
+            rows[mode] = {"n": len(collection.queries), **measure(collection, search)}
+        if generator is not None:
+            same = measure(sample, ours(index, "weighted"))
+            rows["weighted, on the sample"] = {"n": len(sample.queries), **same}
+            rows["reranked"] = {
+                "n": len(sample.queries),
+                **measure(sample, reranked_search(index, sample, generator)),
+            }
+        index.close()
+    return rows
+
+
+def ours(index: PassageIndex, mode: str) -> Callable[[str], list[int]]:
+    return lambda query: index.search(query, mode, 100, DEPTH)
+
+
+def top(search: Rank) -> Callable[[str], list[int]]:
+    return lambda query: [int(i) for i in search(query).ids[:100]]
+
+
+def plain_searches(texts: Sequence[str], encoder: "CachedEncoder") -> dict[str, Rank]:
+    """What one would put together in an afternoon."""
+    okapi: Any = BM25Okapi([words(text) for text in texts])
+    flat: Any = faiss.IndexFlatIP(encoder.dimension)
+    flat.add(encoder.encode(texts))
+    stemmer = Stemmer.Stemmer("english")
+    retriever: Any = bm25s.BM25(k1=1.2, b=0.75)
+    tokens = bm25s.tokenize(list(texts), stopwords="en", stemmer=stemmer, show_progress=False)
+    retriever.index(tokens, show_progress=False)
+    k = min(DEPTH, len(texts))
+    numbers = np.arange(len(texts), dtype=np.int64)
+
+    def rank_bm25(query: str) -> Ranking:
+        scores = okapi.get_scores(words(query))
+        return rank(numbers[scores > 0], scores[scores > 0], k, 6)
+
+    def nearest(query: str) -> Ranking:
+        scores, ids = flat.search(encoder.encode([query]), k)
+        return rank(ids[0], scores[0], k, 6)
+
+    def stemmed(query: str) -> Ranking:
+        asked = bm25s.tokenize([query], stopwords="en", stemmer=stemmer, show_progress=False)
+        ids, scores = retriever.retrieve(asked, k=k, show_progress=False)
+        there = scores[0] > 0
+        return rank(ids[0][there].astype(np.int64), scores[0][there], k, 6)
+
+    return {
+        "rank_bm25": rank_bm25,
+        "faiss": nearest,
+        "plain rrf": lambda query: reciprocal_rank([rank_bm25(query), nearest(query)]),
+        "bm25s": stemmed,
+        "baseline": lambda query: min_max_weighted([stemmed(query), nearest(query)], [0.5, 0.5]),
+    }
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
+
+
+class Encodes(Protocol):
+    """What is needed of an encoder."""
+
+    @property
+    def revision(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+class CachedEncoder:
+    """An encoder that keeps what it has encoded, in memory and between runs."""
+
+    def __init__(self, encoder: Encodes, folder: Path | None) -> None:
+        self.dimension = encoder.dimension
+        self._encoder = encoder
+        self._file = folder / f"{encoder.revision}.npz" if folder else None
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+        if self._file is not None and self._file.exists():
+            with np.load(self._file) as stored:
+                self._vectors = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        keys = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._vectors}
+        waiting = sorted(new, key=lambda key: len(new[key]))  # little padding
+        begun = time.monotonic()
+        for at in range(0, len(waiting), 256):
+            batch = waiting[at : at + 256]
+            found = self._encoder.encode([new[key] for key in batch])
+            self._vectors.update(zip(batch, found, strict=True))
+            if len(waiting) > 256:
+                done = at + len(batch)
+                print(
+                    f"{done} of {len(waiting)} texts embedded in {time.monotonic() - begun:.0f} s", flush=True
+                )
+                self.save()
+        return np.stack([self._vectors[key] for key in keys])
+
+    def save(self) -> None:
+        """Write what was encoded so far."""
+        if self._file is not None and self._vectors:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(
+                self._file, keys=np.array(list(self._vectors)), vectors=np.stack([*self._vectors.values()])
+            )
+
+
+def show(name: str, rows: dict[str, dict[str, float]]) -> None:
+    print(f"\n{name}")
+    print(f"{'':24} {'n':>6} " + " ".join(f"{figure:>10}" for figure in FIGURES))
+    for search, figures in rows.items():
+        shown = " ".join(f"{figures[figure]:10.3f}" for figure in FIGURES)
+        print(f"{search:24} {figures['n']:6} {shown}")
+
+
+def summary(sets: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+    """How much nDCG@10 is gained on the baseline, relative, on average over the collections."""
+    gains: dict[str, list[float]] = {}
+    for rows in sets.values():
+        base = rows["baseline"]["ndcg@10"]
+        for search in ("weighted", "rrf"):
+            gains.setdefault(search, []).append(rows[search]["ndcg@10"] / base - 1)
+        if "reranked" in rows:
+            sampled = rows["reranked"]["ndcg@10"] / rows["weighted, on the sample"]["ndcg@10"]
+            gains.setdefault("reranked", []).append(sampled * rows["weighted"]["ndcg@10"] / base - 1)
+    return {f"{search} over the baseline": mean(values) for search, values in gains.items()}
+
+
+if __name__ == "__main__":
+    main()
