@@ -24,7 +24,7 @@ from ingest.errors import IngestError, JobStoppedError
 from ingest.ingest import Journey, Outcome
 from ingest.inputs import Input, Inputs, Scope
 from ingest.job_rows import is_damaged, outcome_row, queued_row, with_all_attempts
-from ingest.options import IngestOptions
+from ingest.options import JobRequest
 from ingest.reader_process import Reading, Retried
 from ingest.readers import ProblemKind, RawDocument
 from ingest.report import Progress, Report, Tally, report_of
@@ -32,7 +32,7 @@ from ingest.worker import Ended, GivenUp
 from store import documents, job_documents, jobs
 from store.errors import DatabaseUnavailableError, JobTakenError, StoreError
 from store.job_documents import OPEN, STORED, DocumentOutcome, JobDocument
-from store.jobs import JobStatus, Standing, Wanted
+from store.jobs import RESUMABLE, JobStatus, Standing, Wanted
 from store.postgres import Database, SessionLock
 from store.types import DocumentSource
 
@@ -41,7 +41,8 @@ logger = logging.getLogger(__name__)
 MAX_INTERRUPTIONS = 3
 """A job whose process died so often in a row, without storing anything, goes on only when it is told to."""
 _PARTIAL_BATCH_S = 2.0  # how long read documents wait for others that make a batch full
-_LOCK_S = 3.0  # PostgreSQL may take this long to notice that a process has died
+LOCK_S = 2.0
+"""PostgreSQL may take this long to notice that a process has died."""
 _LOOK_S = 1.0  # how often a job that waits asks whether it is still wanted
 _SOURCES_AT_ONCE = 1_000
 
@@ -68,29 +69,35 @@ class JobRun:
         inputs: Inputs,
         *,
         journey: Journey,
-        options: IngestOptions,
+        request: JobRequest,
         read: Callable[[Sequence[Input]], Readings],
+        cleanup: Callable[[], None] = lambda: None,
+        lock_s: float = LOCK_S,
+        allowed: Sequence[JobStatus] = RESUMABLE,
     ) -> None:
-        """Takes hold of the job and begins to read.
+        """Takes hold of the job if it is in an allowed state, which may take `lock_s`, and begins to read.
+
+        `cleanup` is called when the run is closed.
 
         Raises:
             JobTakenError: another process works on it.
-            JobStateError: it is done or cancelled.
+            JobStateError: it is in another state, such as done.
             UnknownJobError: there is none.
         """
         self._database = database
         self._journey = journey
-        self._scopes: Sequence[Scope] = inputs.scopes if options.prune else ()
+        self._scopes: Sequence[Scope] = inputs.scopes if request.options.prune else ()
         self._token = uuid4()
-        self._lock = _locked(database, job_id)
+        self._cleanup = cleanup
+        self._lock = _locked(database, job_id, lock_s)
         try:
             with database.transaction() as session:
-                self._job = jobs.claim(session, job_id, self._token)
+                self._job = jobs.claim(session, job_id, self._token, allowed)
                 counted = job_documents.counts(session, job_id)
             self._tally = Tally(counted)
             self._again = bool(counted)  # whether some of what comes may have been noted before
-            self._pending = self._queue(inputs.found)
-            self._gatherer = Gatherer(self._pending, options.batch_characters)
+            self._pending = self._queue(inputs.found, request.only_known)
+            self._gatherer = Gatherer(self._pending, request.options.batch_characters)
             self._readings = read(self._pending)
         except BaseException:
             self._lock.release()
@@ -114,6 +121,10 @@ class JobRun:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close(error)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Lets go of the job: paused if it was left in the middle, failed if an error ended it."""
         self._readings.close()
         try:
             # A database that is away cannot be told; that nobody holds the job any more says enough.
@@ -122,6 +133,7 @@ class JobRun:
                     self._let_go(error)
         finally:
             self._lock.release()
+            self._cleanup()
 
     def to_end(self, progress: Callable[[Progress], None] | None = None) -> Report:
         """Works until the job is done.
@@ -176,7 +188,7 @@ class JobRun:
         self._settled = True
         logger.info("Job %s is %s", self._job.id, status)
 
-    def _queue(self, found: Sequence[Input]) -> list[Input]:
+    def _queue(self, found: Sequence[Input], only_known: bool) -> list[Input]:
         """Returns what is still to be read, and notes what the job did not know of yet."""
         pending: list[Input] = []
         for start in range(0, len(found), _SOURCES_AT_ONCE):
@@ -184,6 +196,8 @@ class JobRun:
             sources = [one.source for one in part]
             with self._database.transaction() as session:
                 before = job_documents.of_sources(session, self._job.id, sources) if self._again else {}
+                if only_known:
+                    part = [one for one in part if _is_open(before.get((one.source, 0)))]
                 banned = job_documents.quarantined(session, self._job.corpus_id or 0, sources)
                 rows = [queued_row(one, before.get((one.source, 0)), banned.get(one.source)) for one in part]
                 changed = [row for row in rows if row != before.get((row.source, row.line))]
@@ -362,8 +376,12 @@ class JobRun:
         return self._tally.progress(read, self._bytes_total, self._seconds())
 
 
-def _locked(database: Database, job_id: UUID) -> SessionLock:
-    deadline = time.monotonic() + _LOCK_S
+def _is_open(row: JobDocument | None) -> bool:
+    return row is not None and row.status in OPEN
+
+
+def _locked(database: Database, job_id: UUID, lock_s: float) -> SessionLock:
+    deadline = time.monotonic() + lock_s
     while True:
         lock = database.try_lock(jobs.lock_key(job_id))
         if lock is not None:

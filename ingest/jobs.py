@@ -3,27 +3,42 @@
 import os
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from uuid import UUID
+from typing import IO
+from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
 
 from ingest.ingest import Embed, Journey
 from ingest.inputs import Input, Inputs, find_inputs
-from ingest.job_run import JobRun
+from ingest.job_run import LOCK_S, JobRun
 from ingest.limits import Limits
-from ingest.options import IngestOptions, JobRequest, parse_request
+from ingest.options import IngestOptions, JobRequest, SentFile, parse_request
 from ingest.reader_process import InputReading, Reading
 from ingest.readers import Problem, RawDocument
 from ingest.report import Progress, Report
 from ingest.split import Tokens
 from ingest.worker import Begun, Ended, Items
-from store import jobs
-from store.jobs import Job, NewJob
+from store import job_documents, job_uploads, jobs
+from store.errors import JobTakenError
+from store.job_documents import DocumentOutcome
+from store.jobs import RESUMABLE, WAITING, Job, JobStatus, NewJob, Standing
 from store.postgres import Database
 from store.types import Corpus
 
 BULK = "ingest"
 UPLOAD = "upload"
+
+
+@dataclass(frozen=True)
+class SentContent:
+    """A file that was sent: `name` decides how it is read, `source` is what its documents are known by."""
+
+    name: str
+    source: str
+    content: IO[bytes]
 
 
 def ingest(
@@ -65,7 +80,7 @@ def ingest(
     inputs = find_inputs(paths)
     job_id = find_or_create(database, corpus, request, user)
     journey = Journey(corpus, database, embed=embed, tokens=tokens, options=request.options)
-    with open_run(database, job_id, inputs, journey=journey, options=request.options, limits=limits) as run:
+    with open_run(database, job_id, inputs, journey=journey, request=request, limits=limits) as run:
         return run.to_end(progress)
 
 
@@ -81,16 +96,16 @@ def ingest_readings(
     source: str = "upload://",
 ) -> Report:
     """Brings what a reader gives into a corpus (an upload from `source`); like `ingest` in all else."""
-    options = options or IngestOptions()
+    request = JobRequest(options=options or IngestOptions())
     with database.transaction() as session:
         job_id = jobs.create(session, NewJob(corpus.id, user, UPLOAD, host=this_host()))
     inputs = Inputs([Input(Path(), name=source)], ())
-    journey = Journey(corpus, database, embed=embed, tokens=tokens, options=options)
+    journey = Journey(corpus, database, embed=embed, tokens=tokens, options=request.options)
 
     def read(_pending: Sequence[Input]) -> _AtHand:
         return _AtHand(readings)
 
-    with JobRun(database, job_id, inputs, journey=journey, options=options, read=read) as run:
+    with JobRun(database, job_id, inputs, journey=journey, request=request, read=read) as run:
         return run.to_end()
 
 
@@ -98,12 +113,7 @@ def find_or_create(database: Database, corpus: Corpus, request: JobRequest, user
     """Returns the job of this request that has not come to its end; makes one when there is none."""
     with database.transaction() as session:
         unfinished = jobs.unfinished(session, corpus.id, request.fingerprint)
-        if unfinished is not None:
-            return unfinished.id
-        return jobs.create(
-            session,
-            NewJob(corpus.id, user, BULK, request.to_json(), request.fingerprint, this_host()),
-        )
+        return create_for_paths(session, corpus, request, user) if unfinished is None else unfinished.id
 
 
 def open_run(
@@ -112,18 +122,82 @@ def open_run(
     inputs: Inputs,
     *,
     journey: Journey,
-    options: IngestOptions,
+    request: JobRequest,
     limits: Limits | None = None,
+    cleanup: Callable[[], None] = lambda: None,
+    lock_s: float = LOCK_S,
+    allowed: Sequence[JobStatus] = RESUMABLE,
 ) -> JobRun:
-    """Takes hold of a job and begins to read its inputs, in a process of their own.
+    """Takes hold of a job and begins to read its inputs, in a process of their own; see `JobRun`.
 
     Raises:
         JobTakenError: another process works on it.
-        JobStateError: it is done or cancelled.
+        JobStateError: it is in another state, such as done.
         UnknownJobError: there is none.
     """
-    read = partial(InputReading, options=options.read, limits=limits)
-    return JobRun(database, job_id, inputs, journey=journey, options=options, read=read)
+    read = partial(InputReading, options=request.options.read, limits=limits)
+    return JobRun(
+        database,
+        job_id,
+        inputs,
+        journey=journey,
+        request=request,
+        read=read,
+        cleanup=cleanup,
+        lock_s=lock_s,
+        allowed=allowed,
+    )
+
+
+def create_for_paths(session: Session, corpus: Corpus, request: JobRequest, user: str | None) -> UUID:
+    """Makes a job for paths of this machine."""
+    new = NewJob(corpus.id, user, BULK, request.to_json(), request.fingerprint, this_host())
+    return jobs.create(session, new)
+
+
+def create_for_files(
+    session: Session, corpus: Corpus, options: IngestOptions, files: Sequence[SentContent], user: str
+) -> UUID:
+    """Makes a job for files that were sent, which the database keeps until they are read."""
+    job_id = jobs.create(session, NewJob(corpus.id, user, BULK))
+    kept = [
+        SentFile(number, file.name, file.source, job_uploads.put(session, job_id, number, file.content))
+        for number, file in enumerate(files)
+    ]
+    jobs.set_request(session, job_id, JobRequest(files=tuple(kept), options=options).to_json())
+    return job_id
+
+
+def fail(database: Database, job_id: UUID, reason: str) -> None:
+    """Notes that a job which nobody works on cannot go on.
+
+    Raises:
+        JobTakenError: a process works on it.
+    """
+    token = uuid4()
+    lock = database.try_lock(jobs.lock_key(job_id))
+    if lock is None:
+        raise JobTakenError(job_id)
+    try:
+        with database.transaction() as session:
+            job = jobs.claim(session, job_id, token, WAITING)
+            standing = Standing(job.counts, job.bytes_read, job.bytes_total, job.seconds)
+            jobs.settle(session, job_id, token, JobStatus.FAILED, standing=standing, error=reason)
+    finally:
+        lock.release()
+
+
+def retry(database: Database, job_id: UUID, *, quarantined: bool) -> int:
+    """Queues what failed in a job once more, with the files that it is in; returns how many pieces failed.
+
+    Raises:
+        UnknownJobError: there is no such job.
+        JobStateError: a process works on it.
+    """
+    outcomes = [DocumentOutcome.FAILED, *([DocumentOutcome.QUARANTINED] if quarantined else [])]
+    with database.transaction() as session:
+        jobs.reopen(session, job_id)
+        return job_documents.requeue(session, job_id, outcomes)
 
 
 def request_of(job: Job) -> JobRequest:

@@ -45,11 +45,15 @@ class SentFile:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job is to ingest: paths of its host, or files that were sent."""
+    """What a job is to ingest: paths of its host, or files that were sent.
+
+    `only_known` leaves out what was not there, or was read, when the job last looked: it retries failures.
+    """
 
     paths: tuple[str, ...] = ()
     files: tuple[SentFile, ...] = ()
     options: IngestOptions = field(default_factory=IngestOptions)
+    only_known: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Returns the request as plain values, without passwords."""

@@ -185,7 +185,9 @@ class _Process:
         except (OSError, EOFError) as error:
             self.kill()
             self._popen.wait()
-            raise ReaderStartError(self._last_error()) from error
+            reason = self._last_error()
+            self.close()
+            raise ReaderStartError(reason) from error
         self._socket.settimeout(limits.document_s)
 
     def wait(self) -> int:

@@ -5,7 +5,7 @@ process dies, and its token in `owner`, without which nothing can be stored for 
 process died is recognised at once, and one that lost its lock cannot harm the one that took the job over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from store import job_uploads
 from store.access import ensure_user
 from store.errors import JobStateError, JobTakenError, UnknownJobError
 from store.tables import CorpusRow, JobRow, UserRow
@@ -57,6 +58,9 @@ class Wanted(StrEnum):
     CANCEL = "cancel"
 
 
+WAITING = (JobStatus.QUEUED, JobStatus.INTERRUPTED, JobStatus.RUNNING)
+"""What a process takes up by itself; it holds the lock, so a running job is one whose process died."""
+RESUMABLE = (*WAITING, JobStatus.PAUSED, JobStatus.FAILED)
 FINISHED = (JobStatus.DONE, JobStatus.FAILED, JobStatus.CANCELLED)
 _SETTLES = {Wanted.PAUSE: JobStatus.PAUSED, Wanted.CANCEL: JobStatus.CANCELLED}
 
@@ -131,6 +135,11 @@ def create(session: Session, job: NewJob) -> UUID:
     return job_id
 
 
+def set_request(session: Session, job_id: UUID, request: Mapping[str, Any]) -> None:
+    """Note what a job that was made just now is to do."""
+    session.execute(update(JobRow).where(JobRow.id == job_id).values(request=dict(request)))
+
+
 def get(session: Session, job_id: UUID) -> Job:
     """One job.
 
@@ -182,15 +191,16 @@ def waiting(session: Session, host: str, limit: int) -> list[Job]:
     return [_job(row) for row in session.execute(statement)]
 
 
-def claim(session: Session, job_id: UUID, token: UUID) -> Job:
-    """Make the job this process's; its lock is held already. A finished job is not opened again but failed.
+def claim(session: Session, job_id: UUID, token: UUID, allowed: Sequence[JobStatus] = RESUMABLE) -> Job:
+    """Make the job this process's, if it is in an allowed state; its lock is held already.
 
     Raises:
         UnknownJobError: There is no such job.
-        JobStateError: It is done or cancelled.
+        JobStateError: It is in another state.
     """
+    session.execute(select(JobRow.id).where(JobRow.id == job_id).with_for_update())
     job = get(session, job_id)
-    if job.status in (JobStatus.DONE, JobStatus.CANCELLED):
+    if job.status not in allowed:
         raise JobStateError(job_id, job.status, "resumed")
     session.execute(
         update(JobRow)
@@ -246,10 +256,16 @@ def settle(
 ) -> None:
     """Note how a job ended, or that it waits, and let go of it.
 
+    Files that were sent for it go when it is cancelled, or done without anything left to retry.
+
     Raises:
         JobTakenError: Another process took the job over.
     """
     advance(session, job_id, token, standing, stored=False)
+    counts = standing.counts.get("documents", {})
+    failed = counts.get("failed", 0) + counts.get("quarantined", 0)
+    if status == JobStatus.CANCELLED or (status == JobStatus.DONE and not failed):
+        job_uploads.drop(session, job_id)
     session.execute(
         update(JobRow)
         .where(JobRow.id == job_id)
@@ -285,13 +301,15 @@ def ask(session: Session, job_id: UUID, wanted: Wanted) -> None:
         if job.status != JobStatus.RUNNING:
             values |= {"status": _SETTLES[wanted], "wanted": Wanted.RUN, "owner": None}
             values["finished_at"] = func.now() if wanted == Wanted.CANCEL else None
+            if wanted == Wanted.CANCEL:
+                job_uploads.drop(session, job_id)
     session.execute(
         update(JobRow).where(JobRow.id == job_id).values(values).execution_options(synchronize_session=False)
     )
 
 
 def reopen(session: Session, job_id: UUID) -> None:
-    """Queue a job again, finished or not: some of its documents are to be tried once more.
+    """Queue a job again, finished or not, for what it knows of already: some of it is to be tried once more.
 
     Raises:
         UnknownJobError: There is no such job.
@@ -304,7 +322,13 @@ def reopen(session: Session, job_id: UUID) -> None:
         update(JobRow)
         .where(JobRow.id == job_id)
         .values(
-            status=JobStatus.QUEUED, wanted=Wanted.RUN, finished_at=None, error=None, updated_at=func.now()
+            status=JobStatus.QUEUED,
+            wanted=Wanted.RUN,
+            request={**job.request, "only_known": True},
+            fingerprint="",  # the same request, made anew, is to look at everything
+            finished_at=None,
+            error=None,
+            updated_at=func.now(),
         )
         .execution_options(synchronize_session=False)
     )
