@@ -2,9 +2,6 @@
 
 import json
 import math
-import sys
-import time
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,22 +12,16 @@ from api.cli.common import (
     CorpusName,
     DataDir,
     check_name,
-    note,
     print_json,
     running,
-    shorten,
     system_user,
 )
 from api.cli.exits import CommandError, ExitCode
+from api.cli.progress import print_report, showing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from ingest.options import IngestOptions
-    from ingest.report import Progress, Report
-
-SHOWN_PROBLEMS = 20
-NOTE_INTERVAL_S = 10.0
+    from ingest.report import Report
 
 
 def ingest(
@@ -74,7 +65,7 @@ def ingest(
     if as_json:
         print_json(report.to_json())
     else:
-        _print_report(report)
+        print_report(report)
     if report.documents.failed:
         raise typer.Exit(ExitCode.SOME_FAILED)
 
@@ -88,13 +79,14 @@ def _ingest(
     as_json: bool,
 ) -> "Report":
     with running(data_dir) as application:
+        from api.bulk import limits_of
         from api.encoders import CorpusEncoder
         from ingest.jobs import ingest as run
 
         with application.database.transaction() as session:
             corpus = application.corpus_to_fill(session, corpus_name)
         encoder = CorpusEncoder(application, corpus)
-        with _progress(as_json) as progress:
+        with showing(as_json) as progress:
             return run(
                 paths,
                 corpus,
@@ -102,6 +94,7 @@ def _ingest(
                 embed=encoder.encode,
                 tokens=encoder.token_offsets,
                 options=replace(options, chunk_size=encoder.chunk_size()),
+                limits=limits_of(application.settings),
                 progress=progress,
                 user=system_user(),
             )
@@ -121,86 +114,3 @@ def _parse_metadata(pairs: list[str]) -> dict[str, Any]:
         is_plain = isinstance(parsed, bool | int) or (isinstance(parsed, float) and math.isfinite(parsed))
         metadata[key.strip()] = parsed if is_plain else value
     return metadata
-
-
-@contextmanager
-def _progress(as_json: bool) -> "Iterator[Callable[[Progress], None] | None]":
-    """What shows the progress: a bar at a terminal, else a line now and then; nothing beside JSON."""
-    if as_json:
-        yield None
-    elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
-    else:
-        yield _Notes().show
-
-
-@contextmanager
-def _bar() -> "Iterator[Callable[[Progress], None]]":
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    columns = [
-        TextColumn("Ingesting"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[told]}"),
-    ]
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("ingest", total=None, told="reading …")
-
-        def show(progress: "Progress") -> None:
-            total = progress.bytes_total or None
-            bar.update(task, total=total, completed=progress.bytes_read, told=told(progress))
-
-        yield show
-
-
-class _Notes:
-    """A line of progress now and then."""
-
-    def __init__(self) -> None:
-        self._noted_at = time.monotonic()
-
-    def show(self, progress: "Progress") -> None:
-        """Note the progress unless that was done just now."""
-        if time.monotonic() - self._noted_at >= NOTE_INTERVAL_S:
-            self._noted_at = time.monotonic()
-            share = progress.bytes_read / progress.bytes_total if progress.bytes_total else 0.0
-            note(f"{share:4.0%}  {told(progress)}")
-
-
-def told(progress: "Progress") -> str:
-    """The progress in words: how many documents, how fast, how long it will still take."""
-    words = [f"{progress.documents:,} documents"]
-    if progress.failed:
-        words.append(f"{progress.failed:,} failed")
-    if progress.seconds > 0:
-        words.append(f"{progress.documents / progress.seconds:,.1f}/s")
-    if progress.bytes_read:
-        left = progress.seconds * (progress.bytes_total - progress.bytes_read) / progress.bytes_read
-        words.append(f"{int(left) // 60}:{int(left) % 60:02} left")
-    return ", ".join(words)
-
-
-def _print_report(report: "Report") -> None:
-    counts = report.documents
-    told_counts = {
-        "new or changed": counts.done,
-        "unchanged": counts.unchanged,
-        "duplicates": counts.duplicate,
-        "near duplicates": counts.near_duplicate,
-        "quarantined": counts.quarantined,
-        "removed": counts.removed,
-        "failed": counts.failed,
-        "files of other kinds": report.skipped,
-    }
-    shown = ", ".join(f"{count:,} {name}" for name, count in told_counts.items() if count)
-    print(f"Documents: {shown or 'none'}. {report.chunks:,} new chunks in {report.seconds:.1f} s.")
-    for problem in report.problems[:SHOWN_PROBLEMS]:
-        line = f" line {problem.line}" if problem.line else ""
-        note(f"{problem.source}{line}: {shorten(problem.reason, 300)}")
-    more = sum(report.problem_counts.values()) - SHOWN_PROBLEMS
-    if more > 0:
-        note(f"… and {more:,} more; --json lists them.")

@@ -16,6 +16,7 @@ from api.cli import (
     evaluate,
     index,
     ingest,
+    jobs,
     models,
     responses,
     retrieval,
@@ -52,6 +53,7 @@ def _register() -> None:
     app.add_typer(synthesize.app, name="synthesize")
     app.add_typer(corpora.app, name="corpora")
     app.add_typer(documents.app, name="documents")
+    app.add_typer(jobs.app, name="jobs")
     app.add_typer(responses.app, name="responses")
     app.add_typer(index.app, name="index")
     app.add_typer(retrieval.app, name="retrieval")
