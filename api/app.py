@@ -12,8 +12,9 @@ from fastapi.middleware import Middleware
 
 from api.build import Application, build
 from api.errors import add_error_responses
+from api.job_runner import JobRunner
 from api.middleware import BodyLimit, Surroundings
-from api.routes import ask, corpora, documents, health, keys, responses, search
+from api.routes import ask, corpora, documents, health, job_page, jobs, keys, responses, search
 from api.settings import Settings
 from api.turns import Turns
 from store.errors import DatabaseUnavailableError
@@ -31,7 +32,7 @@ administrator (keys, deleting corpora). Errors are `application/problem+json` (R
 
 STOP_S = 1.0
 
-ROUTERS = (ask, search, documents, corpora, responses, keys, health)
+ROUTERS = (ask, search, documents, jobs, job_page, corpora, responses, keys, health)
 
 
 def create_app(settings: Settings, application: Application | None = None) -> FastAPI:
@@ -48,9 +49,12 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         app.state.application = parts
         background = Background(parts, settings.refresh_interval_s)
         background.start()
+        runner = app.state.runner = JobRunner(parts)
+        runner.start()
         try:
             yield
         finally:
+            await to_thread.run_sync(runner.stop)
             await to_thread.run_sync(background.stop)
             if application is None:
                 await to_thread.run_sync(parts.close)

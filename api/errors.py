@@ -77,6 +77,16 @@ class DocumentError(ApiError):
     """A document that was sent cannot be one; nothing of it was stored."""
 
 
+class FolderError(ApiError):
+    """A path of the server that no setting opens to callers."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path!r} is in none of the folders that this server reads for callers. Send the files instead, "
+            "or let the administrator add the folder to RAG_JOB_FOLDERS."
+        )
+
+
 class TooLargeError(ApiError):
     """The body of a request is larger than the settings allow."""
 
@@ -126,6 +136,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     MissingKeyError: Kind(401, "No API key"),
     InvalidKeyError: Kind(401, "Wrong API key"),
     RoleError: Kind(403, "Role not sufficient"),
+    FolderError: Kind(403, "Folder not open"),
     UnknownCorpusError: Kind(404, "Unknown corpus"),
     UnknownDocumentError: Kind(404, "Unknown document"),
     UnknownResponseError: Kind(404, "Unknown response"),

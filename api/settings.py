@@ -62,6 +62,16 @@ class Settings(BaseSettings):
     """How often a running server looks for changes that other processes made."""
     max_upload_bytes: int = Field(50_000_000, ge=1)
     """The largest request body, and with it the largest upload."""
+    concurrent_jobs: int = Field(4, ge=0, le=64)
+    """How many jobs a server works on in turns; 0: none, other servers or the command line do."""
+    job_folders: tuple[Path, ...] = ()
+    """Folders of the server whose files callers may have ingested; empty: only what they send."""
+    document_timeout_s: float = Field(300.0, gt=0, le=86400)
+    """How long an ingestion waits for the next document of a file before it gives the file up."""
+    reader_memory_bytes: int = Field(4_000_000_000, ge=200_000_000)
+    """How much memory the process that reads documents may allocate."""
+    max_input_characters: int = Field(2_000_000_000, ge=1)
+    """How much text one file of an ingestion may give, with all that is packed in it."""
     threads: int | None = Field(None, ge=1, le=1024)
     """Processor threads for the models; None takes one per core that this process may use."""
     concurrent_answers: int = Field(1, ge=1, le=64)

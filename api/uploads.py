@@ -9,12 +9,13 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from api.build import Application
+from api.bulk import known_suffixes
 from api.encoders import CorpusEncoder
 from api.errors import DocumentError
 from api.schemas.documents import DocumentBody, UploadForm, UploadView
 from ingest.jobs import ingest_readings
 from ingest.options import IngestOptions
-from ingest.readers import SUFFIXES, Problem, RawDocument, ReadOptions, media_type_of, read
+from ingest.readers import Problem, RawDocument, ReadOptions, media_type_of, read
 from ingest.report import Report
 from store import corpora, documents
 from store.types import Corpus
@@ -82,7 +83,7 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
         corpus = parts.corpus_to_fill(session, upload.corpus)
     encoder = CorpusEncoder(parts, corpus)
     with tempfile.TemporaryDirectory(prefix="groundwork-upload-") as folder:
-        path = Path(folder) / ("upload" + _known_suffixes(upload.file_name or ""))
+        path = Path(folder) / ("upload" + known_suffixes(upload.file_name or ""))
         with path.open("wb") as file:
             shutil.copyfileobj(upload.content, file)
         report = ingest_readings(
@@ -96,12 +97,6 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
             source=upload.source,
         )
     return _view(parts, corpus, upload, report)
-
-
-def _known_suffixes(file_name: str) -> str:
-    """The end of a file name as far as readers go by it; a name from outside is no name for a file here."""
-    known = (*SUFFIXES, ".gz")
-    return "".join(s for s in Path(file_name.replace("\0", "")).suffixes[-2:] if s.lower() in known)
 
 
 def _readings(path: Path, upload: Upload, max_bytes: int) -> Iterator[RawDocument | Problem]:

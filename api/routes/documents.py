@@ -3,17 +3,16 @@
 import base64
 import binascii
 import io
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response, status
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from api.auth import ContributorKey, Parts, ReaderKey
 from api.errors import OF_EVERY_ROUTE, BodyError, DocumentError, TooLargeError, problems
+from api.forms import FORM, JSON, content_type_of, valid
 from api.schemas.documents import (
     ChunkView,
     DocumentBody,
@@ -37,9 +36,6 @@ from store.errors import (
 from store.types import DocumentStatus
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=OF_EVERY_ROUTE)
-
-JSON = "application/json"
-FORM = "multipart/form-data"
 
 UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
@@ -70,7 +66,6 @@ UPLOAD_FAILURES = problems(
 )
 
 Version = Annotated[int | None, Query(ge=1, lt=2**31, description="which version; the newest if left out")]
-B = TypeVar("B", bound=BaseModel)
 
 
 @router.post(
@@ -89,9 +84,9 @@ async def send_document(
     or CSV file holds many documents: then `documents` counts them and `document_id` is null. What could not
     be read is in `problems`; when nothing could, the response is a problem and nothing was stored.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = content_type_of(request)
     if content_type == JSON:
-        body = _valid(DocumentBody, await request.body())
+        body = valid(DocumentBody, await request.body())
         upload = upload_of_text(body, io.BytesIO(body.text.encode()))
         view = await to_thread.run_sync(store_upload, parts, upload, key.user)
     elif content_type == FORM:
@@ -166,15 +161,7 @@ def _form_upload(fields: dict[str, Any]) -> Upload:
     file = fields.pop("file", None)
     if not isinstance(file, UploadFile):
         raise BodyError("The form has no file: send the document as the form's field `file`.")
-    return upload_of_file(_valid(UploadForm, fields), file.file, file.filename, file.content_type)
-
-
-def _valid(model: type[B], given: bytes | dict[str, Any]) -> B:
-    try:
-        return model.model_validate_json(given) if isinstance(given, bytes) else model.model_validate(given)
-    except ValidationError as error:
-        found = [{**details, "loc": ("body", *details["loc"])} for details in error.errors()]
-        raise RequestValidationError(found) from None
+    return upload_of_file(valid(UploadForm, fields), file.file, file.filename, file.content_type)
 
 
 def _cursor(source: str) -> str:

@@ -1,0 +1,238 @@
+"""Jobs: bulk ingestions, made and followed over HTTP."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import anyio
+from anyio import to_thread
+from fastapi import APIRouter, Query, Request, status
+from fastapi.encoders import jsonable_encoder
+from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.datastructures import UploadFile
+
+from api.auth import ContributorKey, Parts, ReaderKey
+from api.build import Application
+from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
+from api.forms import FORM, JSON, content_type_of, cursor_of, place_of, valid
+from api.job_requests import queue_files, queue_paths
+from api.schemas.fields import MAX_PAGE, Text
+from api.schemas.jobs import (
+    JobBody,
+    JobDocumentsView,
+    JobDocumentView,
+    JobForm,
+    JobsView,
+    JobView,
+    RetryBody,
+)
+from ingest.errors import UnknownMediaTypeError
+from ingest.jobs import retry as retry_documents
+from store import job_documents, jobs
+from store.errors import (
+    EncoderMismatchError,
+    InvalidCursorError,
+    JobStateError,
+    UnknownCorpusError,
+    UnknownJobError,
+)
+from store.job_documents import DocumentOutcome
+from store.jobs import FINISHED, Wanted
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=OF_EVERY_ROUTE)
+
+EVENTS_INTERVAL_S = 0.5
+KEEP_ALIVE_S = 15.0
+MAX_FILES = 1_000
+
+EVENT_EXAMPLE = 'event: progress\ndata: {"status": "running"}\n\n'
+
+JOB_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "corpus"],
+                    "example": {"file": ["leave.md", "travel.md"], "corpus": "handbook"},
+                    "properties": {
+                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        **JobForm.model_json_schema()["properties"],
+                    },
+                }
+            },
+            JSON: {"schema": JobBody.model_json_schema()},
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    summary="Start a job",
+    status_code=status.HTTP_202_ACCEPTED,
+    openapi_extra=JOB_BODY,
+    responses=problems(
+        UnknownCorpusError, EncoderMismatchError, FolderError, TooLargeError, UnknownMediaTypeError, BodyError
+    ),
+)
+async def start_job(request: Request, parts: Parts, key: ContributorKey) -> JobView:
+    """Queues files for ingestion: those of a form, any number of them, archives too; or paths of the server.
+
+    Paths have to lie in the folders that RAG_JOB_FOLDERS opens; by default there are none. The response
+    comes before anything is read: follow the job by its id.
+    """
+    content_type = content_type_of(request)
+    if content_type == FORM:
+        async with request.form(max_files=MAX_FILES) as form:
+            files = [file for file in form.getlist("file") if isinstance(file, UploadFile)]
+            fields = {name: value for name, value in form.items() if name != "file"}
+            job_id = await to_thread.run_sync(queue_files, parts, valid(JobForm, fields), files, key.user)
+    elif content_type == JSON:
+        body = valid(JobBody, await request.body())
+        job_id = await to_thread.run_sync(queue_paths, parts, body, key.user)
+    else:
+        raise UnknownMediaTypeError(content_type or "no Content-Type", [FORM, JSON])
+    request.app.state.runner.call()
+    return await to_thread.run_sync(_view, parts, job_id)
+
+
+@router.get("", summary="List jobs", responses=problems(InvalidCursorError))
+def list_jobs(
+    parts: Parts,
+    key: ReaderKey,
+    cursor: Annotated[Text | None, Query(description="`next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> JobsView:
+    """All jobs, the newest first."""
+    after = None if cursor is None else _job_place(cursor)
+    with parts.database.transaction() as session:
+        found = jobs.page(session, after=after, limit=limit + 1)
+    shown = found[:limit]
+    following = cursor_of(shown[-1].started_at.isoformat(), shown[-1].id) if len(found) > limit else None
+    return JobsView(jobs=[JobView.of(job) for job in shown], next=following)
+
+
+@router.get("/{job_id}", summary="Show a job", responses=problems(UnknownJobError))
+def show_job(job_id: UUID, parts: Parts, key: ReaderKey) -> JobView:
+    """How far a job is: counts, rate, time left."""
+    return _view(parts, job_id)
+
+
+@router.get(
+    "/{job_id}/documents",
+    summary="List a job's documents",
+    responses=problems(UnknownJobError, InvalidCursorError),
+)
+def list_job_documents(
+    *,
+    job_id: UUID,
+    parts: Parts,
+    key: ReaderKey,
+    status: Annotated[DocumentOutcome | None, Query(description="only these")] = None,
+    cursor: Annotated[Text | None, Query(description="`next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+) -> JobDocumentsView:
+    """What became of each source of a job, in the order of the sources; failures say why."""
+    after = None if cursor is None else _document_place(cursor)
+    with parts.database.transaction() as session:
+        jobs.get(session, job_id)
+        found = job_documents.page(session, job_id, after=after, limit=limit + 1, outcome=status)
+    shown = found[:limit]
+    following = cursor_of(shown[-1].source, shown[-1].line) if len(found) > limit else None
+    views = [JobDocumentView.model_validate(document) for document in shown]
+    return JobDocumentsView(documents=views, next=following)
+
+
+@router.get(
+    "/{job_id}/events",
+    summary="Follow a job",
+    response_model=None,
+    responses={
+        200: {
+            "content": {"text/event-stream": {"example": 'event: progress\ndata: {"status": "running"}\n\n'}}
+        },
+        **problems(UnknownJobError),
+    },
+)
+async def follow_job(job_id: UUID, parts: Parts, key: ReaderKey) -> Any:
+    """Server-sent events: `progress` with the job whenever it changes, `end` when it has come to its end."""
+    first = await to_thread.run_sync(_view, parts, job_id)
+    return EventSourceResponse(_events(parts, first))
+
+
+@router.post("/{job_id}/pause", summary="Pause a job", responses=problems(UnknownJobError, JobStateError))
+def pause_job(job_id: UUID, parts: Parts, key: ContributorKey) -> JobView:
+    """Lets a job rest when the batch that is being worked on is stored."""
+    return _ask(parts, job_id, Wanted.PAUSE)
+
+
+@router.post("/{job_id}/resume", summary="Resume a job", responses=problems(UnknownJobError, JobStateError))
+def resume_job(job_id: UUID, request: Request, parts: Parts, key: ContributorKey) -> JobView:
+    """Queues a job that was paused, interrupted or failed; it goes on where it was."""
+    view = _ask(parts, job_id, Wanted.RUN)
+    request.app.state.runner.call()
+    return view
+
+
+@router.post("/{job_id}/cancel", summary="Cancel a job", responses=problems(UnknownJobError, JobStateError))
+def cancel_job(job_id: UUID, parts: Parts, key: ContributorKey) -> JobView:
+    """Ends a job for good; what it stored stays."""
+    return _ask(parts, job_id, Wanted.CANCEL)
+
+
+@router.post("/{job_id}/retry", summary="Retry a job", responses=problems(UnknownJobError, JobStateError))
+def retry_job(job_id: UUID, body: RetryBody, request: Request, parts: Parts, key: ContributorKey) -> JobView:
+    """Queues again what failed in a job, and nothing else."""
+    retry_documents(parts.database, job_id, quarantined=body.quarantined)
+    request.app.state.runner.call()
+    return _view(parts, job_id)
+
+
+async def _events(parts: Application, view: JobView) -> AsyncIterator[bytes]:
+    yield _event("progress", view)
+    told_at = time.monotonic()
+    while view.status not in FINISHED:
+        await anyio.sleep(EVENTS_INTERVAL_S)
+        before, view = view, await to_thread.run_sync(_view, parts, view.id)
+        if view != before:
+            yield _event("progress", view)
+            told_at = time.monotonic()
+        elif time.monotonic() - told_at >= KEEP_ALIVE_S:
+            yield b": still here\n\n"
+            told_at = time.monotonic()
+    yield _event("end", view)
+
+
+def _event(name: str, view: JobView) -> bytes:
+    return format_sse_event(event=name, data_str=json.dumps(jsonable_encoder(view), ensure_ascii=False))
+
+
+def _view(parts: Application, job_id: UUID) -> JobView:
+    with parts.database.transaction() as session:
+        return JobView.of(jobs.get(session, job_id))
+
+
+def _ask(parts: Application, job_id: UUID, wanted: Wanted) -> JobView:
+    with parts.database.transaction() as session:
+        jobs.ask(session, job_id, wanted)
+    return _view(parts, job_id)
+
+
+def _job_place(cursor: str) -> tuple[datetime, UUID]:
+    started_at, job_id = place_of(cursor, 2)
+    try:
+        return datetime.fromisoformat(started_at), UUID(job_id)
+    except (TypeError, ValueError, AttributeError):
+        raise InvalidCursorError(cursor) from None
+
+
+def _document_place(cursor: str) -> tuple[str, int]:
+    source, line = place_of(cursor, 2)
+    if not isinstance(source, str) or not isinstance(line, int) or not 0 <= line < 2**31:
+        raise InvalidCursorError(cursor)
+    return source, line
