@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy.orm import Session
-
 from rag.citation import AnswerSentence, Citation, cite, sentences_of
 from rag.errors import QuestionError
 from rag.generator.decode import GenerationSettings
@@ -26,10 +24,11 @@ from rag.query.exchange import Exchange
 from rag.query.understand import QueryChange, understand
 from rag.retriever.retriever import Found, Fusion, Hit, Retriever
 from rag.retriever.widen import Context, Expand, widen
-from store import conversations, corpora
+from store import conversations, corpora, sessions
 from store.index.analysis import clean
 from store.postgres import Database
-from store.responses import NewResponse, ResponseCitation, ResponseHit
+from store.responses import NewResponse, ResponseCitation, ResponseHit, Turn
+from store.sessions import Place
 from store.types import Corpus
 
 MAX_QUESTION_CHARACTERS = 4_000
@@ -51,6 +50,10 @@ class AskRequest:
     top_k: int = 10
     filters: Mapping[str, Any] = field(default_factory=dict)
     session_id: UUID | None = None
+    parent_id: UUID | None = None
+    """The response that it follows; None is the newest of the session."""
+    replaces: UUID | None = None
+    """The response beside which it stands, as an edited question does."""
     generation: GenerationSettings = GREEDY
     expand: Expand = Expand.NONE
 
@@ -133,16 +136,20 @@ class Answerer:
 
         Raises:
             QuestionError: the question is empty or too long, or top_k is out of range.
-            UnknownCorpusError, UnknownSessionError, EncoderMismatchError, FilterError: see their messages.
+            UnknownCorpusError, UnknownSessionError, UnknownResponseError, TurnError, EncoderMismatchError,
+                FilterError: see their messages.
         """
         clock = Clock()
         question = check_question(request.question)
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
         with self.database.transaction() as session:
             corpus = corpora.get(session, request.corpus)
-            before = _conversation(session, request)
+            place = sessions.place(
+                session, request.user, request.session_id, request.parent_id, request.replaces
+            )
+            before = sessions.turns_before(session, place, TURNS_READ)
         with clock.stage("retrieve"):
-            understood = understand(question, before, self.retriever.vocabulary(corpus))
+            understood = understand(question, _exchanges(before), self.retriever.vocabulary(corpus))
             found = self.retriever.find(understood.query, corpus, top_k, request.filters, fusion=self.fusion)
             read = widen(self.database, found.hits, request.expand)
         with clock.stage("generate"):
@@ -156,7 +163,7 @@ class Answerer:
             sentences = () if reason else sentences_of(generated, citations, texts)
         draft = Answer(
             response_id=uuid4(),
-            session_id=request.session_id or UUID(int=0),
+            session_id=place.session_id or UUID(int=0),
             answer=NO_ANSWER if reason else generated.text,
             abstained=reason is not None,
             abstain_reason=reason,
@@ -171,7 +178,7 @@ class Answerer:
             query=understood.query,
             query_changes=understood.changes,
         )
-        return self._record(request, question, corpus, draft)
+        return self._record(request, question, corpus, place, draft)
 
     def _reason_to_abstain(self, found: Found, generated: Generated) -> str | None:
         if not found.hits:
@@ -180,26 +187,20 @@ class Answerer:
             return NO_EVIDENCE
         return None
 
-    def _record(self, request: AskRequest, question: str, corpus: Corpus, answer: Answer) -> Answer:
+    def _record(
+        self, request: AskRequest, question: str, corpus: Corpus, place: Place, answer: Answer
+    ) -> Answer:
         """Write the answer into the log, opening a session where none was given."""
         with self.database.transaction() as session:
-            if request.session_id is None:
+            if place.session_id is None:
                 opened = conversations.open_session(session, request.user, corpus.id)
                 answer = replace(answer, session_id=opened)
-            conversations.record_response(session, _to_log(request, question, corpus, answer))
+            logged = _to_log(request, question, corpus, answer)
+            conversations.record_response(session, replace(logged, parent_id=place.parent_id))
         return answer
 
 
-def _conversation(session: Session, request: AskRequest) -> list[Exchange]:
-    """The turns before a question, none where it opens a conversation.
-
-    Raises:
-        UnknownSessionError: there is no such conversation of this user.
-    """
-    if request.session_id is None:
-        return []
-    conversations.resume_session(session, request.session_id, request.user)
-    turns = conversations.last_turns(session, request.session_id, TURNS_READ)
+def _exchanges(turns: Sequence[Turn]) -> list[Exchange]:
     return [Exchange(turn.query, turn.answer) for turn in turns]
 
 

@@ -3,14 +3,16 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from store.errors import InvalidKeyError, UnknownKeyError
+from store.positions import Batch, parse_position, position
 from store.tables import KeyRow, UserRow
 from store.types import Key, Role
 
@@ -34,8 +36,8 @@ def ensure_user(session: Session, name: str) -> UUID:
     return session.scalars(select(UserRow.id).where(UserRow.name == name)).one()
 
 
-def create_key(session: Session, user: str, role: Role) -> NewKey:
-    """Make an API key for a user, who is made too if unknown."""
+def create_key(session: Session, user: str, role: Role, expires_at: datetime | None = None) -> NewKey:
+    """Make an API key for a user, who is made too if unknown; `expires_at` None lets it be good for ever."""
     secret = "gw_" + secrets.token_urlsafe(SECRET_BYTES)
     key_id = uuid4()
     session.execute(
@@ -45,6 +47,7 @@ def create_key(session: Session, user: str, role: Role) -> NewKey:
             role=role,
             prefix=secret[:PREFIX_CHARACTERS],
             hash=_hash(secret),
+            expires_at=expires_at,
         )
     )
     return NewKey(_key(session.execute(_keys().where(KeyRow.id == key_id)).one()), secret)
@@ -54,10 +57,11 @@ def authenticate(session: Session, secret: str) -> Key:
     """The key whose secret this is.
 
     Raises:
-        InvalidKeyError: There is none, or it was revoked.
+        InvalidKeyError: There is none, it was revoked, or its time is over (by the database's clock).
     """
+    unexpired = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > func.now())
     row = session.execute(
-        _keys().where(KeyRow.hash == _hash(secret), KeyRow.revoked_at.is_(None))
+        _keys().where(KeyRow.hash == _hash(secret), KeyRow.revoked_at.is_(None), unexpired)
     ).one_or_none()
     if row is None:
         raise InvalidKeyError
@@ -72,6 +76,23 @@ def list_users(session: Session) -> list[str]:
 def list_keys(session: Session) -> list[Key]:
     """All keys, revoked ones included, oldest first."""
     return [_key(row) for row in session.execute(_keys().order_by(KeyRow.created_at, KeyRow.id))]
+
+
+def page_of_keys(session: Session, *, after: str | None, limit: int, user: str | None = None) -> Batch[Key]:
+    """The next `limit` keys, revoked ones included, oldest first; `user` None takes everybody's.
+
+    Raises:
+        InvalidCursorError: `after` is no position in this list.
+    """
+    statement = _keys()
+    if user is not None:
+        statement = statement.where(UserRow.name == user)
+    if after is not None:
+        moment, key_id = parse_position(after)
+        statement = statement.where(tuple_(KeyRow.created_at, KeyRow.id) > (moment, key_id))
+    rows = session.execute(statement.order_by(KeyRow.created_at, KeyRow.id).limit(limit + 1)).all()
+    keys = [_key(row) for row in rows[:limit]]
+    return Batch(keys, position(keys[-1].created_at, keys[-1].id) if len(rows) > limit else None)
 
 
 def revoke_key(session: Session, key_id: UUID) -> Key:
@@ -101,9 +122,15 @@ def _hash(secret: str) -> str:
 
 def _keys() -> Select[*tuple[Any, ...]]:
     return select(
-        KeyRow.id, UserRow.name, KeyRow.role, KeyRow.prefix, KeyRow.created_at, KeyRow.revoked_at
+        KeyRow.id,
+        UserRow.name,
+        KeyRow.role,
+        KeyRow.prefix,
+        KeyRow.created_at,
+        KeyRow.revoked_at,
+        KeyRow.expires_at,
     ).join(UserRow, UserRow.id == KeyRow.user_id)
 
 
 def _key(row: Row[*tuple[Any, ...]]) -> Key:
-    return Key(row.id, row.name, Role(row.role), row.prefix, row.created_at, row.revoked_at)
+    return Key(row.id, row.name, Role(row.role), row.prefix, row.created_at, row.revoked_at, row.expires_at)

@@ -1,14 +1,14 @@
 """The log of what was asked and answered, with everything that made each answer."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, Select, func, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from store.access import ensure_user
-from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
+from store.errors import UnknownResponseError, UnknownSessionError
+from store.positions import parse_position, position
 from store.responses import (
     NewResponse,
     Response,
@@ -17,7 +17,6 @@ from store.responses import (
     ResponseHit,
     ResponsePage,
     ResponseSummary,
-    Turn,
 )
 from store.tables import (
     CorpusRow,
@@ -66,6 +65,7 @@ def record_response(session: Session, response: NewResponse) -> UUID:
         insert(ResponseRow).values(
             id=response.id,
             session_id=response.session_id,
+            parent_id=response.parent_id,
             user_id=ensure_user(session, response.user),
             corpus_id=_if_there(session, response.corpus_id),
             question=response.question,
@@ -91,14 +91,14 @@ def get_response(session: Session, response_id: UUID) -> Response:
     Raises:
         UnknownResponseError: There is none.
     """
-    whole = _responses().add_columns(
+    whole = select_responses().add_columns(
         ResponseRow.index_position, ResponseRow.body, ResponseRow.parameters, ResponseRow.timings_ms
     )
     row = session.execute(whole.where(ResponseRow.id == response_id)).one_or_none()
     if row is None:
         raise UnknownResponseError(response_id)
     return Response(
-        summary=_summary(row),
+        summary=to_summary(row),
         index_position=row.index_position,
         body=row.body,
         parameters=row.parameters,
@@ -106,23 +106,6 @@ def get_response(session: Session, response_id: UUID) -> Response:
         hits=_hits(session, response_id),
         citations=_citations(session, response_id),
     )
-
-
-def last_turns(session: Session, session_id: UUID, count: int) -> list[Turn]:
-    """The last `count` turns of a conversation, in the order in which they were."""
-    statement = (
-        select(
-            ResponseRow.question,
-            func.coalesce(ResponseRow.body["query"].as_string(), ResponseRow.question).label("query"),
-            ResponseRow.answer,
-            ResponseRow.abstained,
-        )
-        .where(ResponseRow.session_id == session_id)
-        .order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
-        .limit(count)
-    )
-    rows = session.execute(statement).all()
-    return [Turn(r.question, r.query, None if r.abstained else r.answer) for r in reversed(rows)]
 
 
 def list_responses(
@@ -133,16 +116,16 @@ def list_responses(
     Raises:
         InvalidCursorError: `after` is no such cursor.
     """
-    statement = _responses().where(*_conditions(filter))
+    statement = select_responses().where(*_conditions(filter))
     if after is not None:
-        created_at, response_id = _parse_cursor(after)
+        created_at, response_id = parse_position(after)
         statement = statement.where(
             tuple_(ResponseRow.created_at, ResponseRow.id) < (created_at, response_id)
         )
     ordered = statement.order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
     rows = session.execute(ordered.limit(limit + 1)).all()
-    found = tuple(_summary(row) for row in rows[:limit])
-    return ResponsePage(found, _cursor(found[-1]) if len(rows) > limit else None)
+    found = tuple(to_summary(row) for row in rows[:limit])
+    return ResponsePage(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
 
 
 def _if_there(session: Session, corpus_id: int | None) -> int | None:
@@ -170,18 +153,6 @@ def _conditions(filter: ResponseFilter) -> list[ColumnElement[bool]]:
         columns = (ResponseRow.question, ResponseRow.answer)
         conditions.append(or_(*(column.icontains(filter.text, autoescape=True) for column in columns)))
     return conditions
-
-
-def _cursor(last: ResponseSummary) -> str:
-    return f"{last.created_at.isoformat()}_{last.id}"
-
-
-def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
-    created_at, _, response_id = cursor.partition("_")
-    try:
-        return datetime.fromisoformat(created_at), UUID(response_id)
-    except ValueError:
-        raise InvalidCursorError(cursor) from None
 
 
 def _insert_hits(session: Session, response: NewResponse) -> None:
@@ -254,7 +225,8 @@ def _citations(session: Session, response_id: UUID) -> tuple[ResponseCitation, .
     return tuple(ResponseCitation(*row) for row in rows)
 
 
-def _responses() -> Select[*tuple[Any, ...]]:
+def select_responses() -> Select[*tuple[Any, ...]]:
+    """Select logged responses, without what `get_response` adds; `to_summary` reads their rows."""
     return (
         select(
             ResponseRow.id,
@@ -268,11 +240,13 @@ def _responses() -> Select[*tuple[Any, ...]]:
             ResponseRow.answerable_probability,
             ResponseRow.model,
             ResponseRow.created_at,
+            ResponseRow.parent_id,
         )
         .join(UserRow, UserRow.id == ResponseRow.user_id)
         .outerjoin(CorpusRow, CorpusRow.id == ResponseRow.corpus_id)
     )
 
 
-def _summary(row: Row[*tuple[Any, ...]]) -> ResponseSummary:
-    return ResponseSummary(*row[:11])
+def to_summary(row: Row[*tuple[Any, ...]]) -> ResponseSummary:
+    """The response in a row of `select_responses`."""
+    return ResponseSummary(*row[:12])

@@ -69,12 +69,27 @@ def get_or_create(session: Session, name: str, encoder: str, encoder_revision: s
 
 def list_all(session: Session) -> list[CorpusSummary]:
     """All corpora by name, with how much is in each."""
-    documents = _count(DocumentRow.corpus_id, DocumentRow.status != DocumentStatus.REMOVED)
-    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable)
-    rows = session.execute(
-        _corpora().add_columns(documents.label("documents"), chunks.label("chunks")).order_by(CorpusRow.name)
-    )
-    return [CorpusSummary(_corpus(row), row.documents, row.chunks) for row in rows]
+    return [_summary(row) for row in session.execute(_summaries().order_by(CorpusRow.name))]
+
+
+def page(session: Session, *, after: str | None, limit: int) -> list[CorpusSummary]:
+    """The next `limit` corpora by name; `after` is the last name of the page before."""
+    statement = _summaries().order_by(CorpusRow.name).limit(limit)
+    if after is not None:
+        statement = statement.where(CorpusRow.name > after)
+    return [_summary(row) for row in session.execute(statement)]
+
+
+def summary(session: Session, name: str) -> CorpusSummary:
+    """One corpus, with how much is in it.
+
+    Raises:
+        UnknownCorpusError: There is none of this name.
+    """
+    row = session.execute(_summaries().where(CorpusRow.name == name)).one_or_none()
+    if row is None:
+        raise UnknownCorpusError(name, _names(session))
+    return _summary(row)
 
 
 def change_settings(session: Session, name: str, subject: str, chosen: Mapping[str, Any] | None) -> Corpus:
@@ -127,6 +142,16 @@ def _insert(session: Session, name: str, encoder: str, encoder_revision: str, di
 
 def _names(session: Session) -> list[str]:
     return list(session.scalars(select(CorpusRow.name).order_by(CorpusRow.name)))
+
+
+def _summaries() -> Select[*tuple[Any, ...]]:
+    documents = _count(DocumentRow.corpus_id, DocumentRow.status != DocumentStatus.REMOVED)
+    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable)
+    return _corpora().add_columns(documents.label("documents"), chunks.label("chunks"))
+
+
+def _summary(row: Row[*tuple[Any, ...]]) -> CorpusSummary:
+    return CorpusSummary(_corpus(row), row.documents, row.chunks)
 
 
 def _corpora() -> Select[*tuple[Any, ...]]:

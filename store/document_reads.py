@@ -153,22 +153,19 @@ def excerpt(session: Session, document_id: UUID, version: int, start: int, end: 
 
 def export(session: Session, corpus_id: int) -> Iterator[ExportedDocument]:
     """Every document of the corpus that was not removed, in the order of sources, streamed."""
-    statement = (
-        select(
-            DocumentRow.id,
-            DocumentRow.source,
-            DocumentRow.current_version,
-            DocumentRow.title,
-            DocumentVersionRow.text,
-            DocumentRow.document_metadata,
-        )
-        .join(DocumentVersionRow, _newest())
-        .where(DocumentRow.corpus_id == corpus_id, PRESENT)
-        .order_by(DocumentRow.source)
-        .execution_options(yield_per=TEXTS_PER_FETCH)
-    )
+    statement = _exported(corpus_id).execution_options(yield_per=TEXTS_PER_FETCH)
     for row in session.execute(statement):
         yield ExportedDocument(*row)
+
+
+def export_page(
+    session: Session, corpus_id: int, *, after: str | None, limit: int = TEXTS_PER_FETCH
+) -> list[ExportedDocument]:
+    """The next `limit` of what `export` gives; `after` is the last source of those before."""
+    statement = _exported(corpus_id)
+    if after is not None:
+        statement = statement.where(DocumentRow.source > after)
+    return [ExportedDocument(*row) for row in session.execute(statement.limit(limit))]
 
 
 def chunks_by_id(session: Session, ids: Sequence[int]) -> dict[int, Chunk]:
@@ -221,6 +218,22 @@ def matching_chunks(session: Session, corpus_id: int, filter: Mapping[str, Any])
         .where(ChunkRow.corpus_id == corpus_id, ChunkRow.searchable, compile_filter(filter))
     )
     return np.frombuffer(session.scalar(statement) or b"", dtype=">i8").astype(np.int64)
+
+
+def _exported(corpus_id: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            DocumentRow.id,
+            DocumentRow.source,
+            DocumentRow.current_version,
+            DocumentRow.title,
+            DocumentVersionRow.text,
+            DocumentRow.document_metadata,
+        )
+        .join(DocumentVersionRow, _newest())
+        .where(DocumentRow.corpus_id == corpus_id, PRESENT)
+        .order_by(DocumentRow.source)
+    )
 
 
 def _newest() -> ColumnElement[bool]:

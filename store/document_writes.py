@@ -30,6 +30,9 @@ from store.types import (
     NewDocument,
 )
 
+SOURCE_LOCKS = 0x534F55524345
+"""Sets the advisory locks of documents apart from others; the bytes spell SOURCE."""
+
 
 @dataclass(frozen=True)
 class _Placement:
@@ -78,6 +81,15 @@ def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunk
     _promote_duplicates(session, corpus_id, leaving)
     written = by_ids(session, [placement.id for placement in placements])
     return [written[placement.id] for placement in placements]
+
+
+def lock_source(session: Session, corpus_id: int, source: str) -> None:
+    """Let nobody else who calls this for the document change it until the transaction ends.
+
+    For those who compare before they change; `put_many` and `remove` do not ask for this lock.
+    """
+    key = func.hashtextextended(f"{corpus_id} {source}", SOURCE_LOCKS)
+    session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def update_metadata(

@@ -7,6 +7,7 @@ from store.document_reads import (
     embedded_chunks,
     excerpt,
     export,
+    export_page,
     get,
     known,
     matching_chunks,
@@ -14,7 +15,7 @@ from store.document_reads import (
     sources_under,
     text,
 )
-from store.document_writes import put, put_duplicate, put_many, remove, update_metadata
+from store.document_writes import lock_source, put, put_duplicate, put_many, remove, update_metadata
 
 __all__ = [
     "by_sha256",
@@ -23,8 +24,10 @@ __all__ = [
     "embedded_chunks",
     "excerpt",
     "export",
+    "export_page",
     "get",
     "known",
+    "lock_source",
     "matching_chunks",
     "page",
     "put",

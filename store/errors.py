@@ -54,6 +54,18 @@ class UnknownSessionError(StoreError):
         )
 
 
+class TurnError(StoreError):
+    """What a question says of its place in a conversation contradicts itself."""
+
+
+class UnknownFeedbackError(StoreError):
+    """No feedback has this id."""
+
+    def __init__(self, feedback_id: UUID):
+        self.feedback_id = feedback_id
+        super().__init__(f"There is no feedback {feedback_id}. List the feedback to find its id.")
+
+
 class UnknownKeyError(StoreError):
     """No API key has this id."""
 
@@ -157,17 +169,38 @@ class FilterError(StoreError):
 
 
 class InvalidKeyError(StoreError):
-    """The API key is unknown or revoked."""
+    """The API key is unknown, expired or revoked."""
 
     def __init__(self) -> None:
-        super().__init__("The API key is unknown or revoked. Make one with `rag keys create`.")
+        super().__init__("The API key is unknown, expired or revoked. Make one with `rag keys create`.")
 
 
 class InvalidCursorError(StoreError):
-    """A page cursor was not made by this program."""
+    """A page cursor was not made by this program, or for another list."""
 
     def __init__(self, cursor: str):
         self.cursor = cursor
         super().__init__(
-            f"The cursor {cursor[:100]!r} is not one of ours. Leave it out to start at the first page."
+            f"The cursor {cursor[:100]!r} is not one of this list. Leave it out to start at the first page."
+        )
+
+
+class RequestReusedError(StoreError):
+    """The name of an idempotent request stands for another request already."""
+
+    def __init__(self, name: str):
+        self.name = name
+        super().__init__(
+            f"The Idempotency-Key {name[:100]!r} was used for another request. Send a new one with each "
+            "request, and the same one only to repeat a request as it was."
+        )
+
+
+class RequestRunningError(StoreError):
+    """The first of two idempotent requests of one name is still worked on."""
+
+    def __init__(self, name: str):
+        self.name = name
+        super().__init__(
+            f"The request with the Idempotency-Key {name[:100]!r} is still worked on. Send it again later."
         )

@@ -56,6 +56,8 @@ class NewResponse:
     hits: tuple[ResponseHit, ...]
     citations: tuple[ResponseCitation, ...]
     id: UUID = field(default_factory=uuid4)
+    parent_id: UUID | None = None
+    """The response that the question follows; None begins a line."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class ResponseSummary:
     answerable_probability: float | None
     model: str
     created_at: datetime
+    parent_id: UUID | None
+    """The response that the question follows; None at the beginning of a conversation."""
 
 
 @dataclass(frozen=True)

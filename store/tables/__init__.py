@@ -1,8 +1,14 @@
 """The tables of the database; importing this package registers all of them on `Base.metadata`."""
 
-from store.tables.access import KeyRow, UserRow
+from store.tables.access import IdempotentRequestRow, KeyRow, UserRow
 from store.tables.base import Base, among
-from store.tables.conversations import ResponseCitationRow, ResponseHitRow, ResponseRow, SessionRow
+from store.tables.conversations import (
+    FeedbackRow,
+    ResponseCitationRow,
+    ResponseHitRow,
+    ResponseRow,
+    SessionRow,
+)
 from store.tables.corpora import CorpusRow
 from store.tables.documents import ChunkRow, DocumentRow, DocumentVersionRow, IndexLogRow
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
@@ -13,6 +19,8 @@ __all__ = [
     "CorpusRow",
     "DocumentRow",
     "DocumentVersionRow",
+    "FeedbackRow",
+    "IdempotentRequestRow",
     "IndexLogRow",
     "JobDocumentRow",
     "JobRow",

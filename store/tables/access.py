@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, BytewiseText, CreatedAt, Moment, UuidId
@@ -33,3 +33,18 @@ class KeyRow(Base):
     hash: Mapped[BytewiseText] = mapped_column(unique=True)
     created_at: Mapped[CreatedAt]
     revoked_at: Mapped[Moment | None]
+    expires_at: Mapped[Moment | None]
+
+
+class IdempotentRequestRow(Base):
+    """A request that its sender named; `result` is what it was answered with, NULL while it is worked on."""
+
+    __tablename__ = "idempotent_requests"
+    __table_args__ = (Index(None, "created_at"),)
+
+    key_id: Mapped[UUID] = mapped_column(ForeignKey("keys.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[BytewiseText] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    claim: Mapped[UUID]
+    result: Mapped[bytes | None]
+    created_at: Mapped[CreatedAt]

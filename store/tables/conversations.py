@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, desc
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, desc
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, CreatedAt, UuidId
@@ -13,17 +13,23 @@ class SessionRow(Base):
     """A conversation of one user."""
 
     __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_newest", desc("created_at"), desc("id")),)
 
     id: Mapped[UuidId]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
     corpus_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("corpora.id", ondelete="SET NULL"), index=True
     )
+    title: Mapped[str | None]
     created_at: Mapped[CreatedAt]
 
 
 class ResponseRow(Base):
-    """One question and its answer; `body` is the answer as the caller got it."""
+    """One question and its answer; `body` is the answer as the caller got it.
+
+    `parent_id` is the response that the question follows, NULL at the beginning of a conversation. Two with
+    the same parent are two lines of it.
+    """
 
     __tablename__ = "responses"
     __table_args__ = (
@@ -31,12 +37,14 @@ class ResponseRow(Base):
         Index(None, "session_id"),
         Index(None, "user_id"),
         Index(None, "corpus_id"),
+        Index(None, "parent_id"),
     )
 
     id: Mapped[UuidId]
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     corpus_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("corpora.id", ondelete="SET NULL"))
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("responses.id", ondelete="SET NULL"))
     question: Mapped[str]
     answer: Mapped[str]
     abstained: Mapped[bool]
@@ -83,3 +91,26 @@ class ResponseCitationRow(Base):
     quote: Mapped[str]
     answer_start: Mapped[int]
     answer_end: Mapped[int]
+
+
+class FeedbackRow(Base):
+    """What one user thinks of a response."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        UniqueConstraint("response_id", "user_id"),
+        Index("ix_feedback_newest", desc("created_at"), desc("id")),
+        CheckConstraint("thumb IN ('up', 'down')", name="thumb"),
+        CheckConstraint(
+            "thumb IS NOT NULL OR comment IS NOT NULL OR correction IS NOT NULL", name="says_something"
+        ),
+    )
+
+    id: Mapped[UuidId]
+    response_id: Mapped[UUID] = mapped_column(ForeignKey("responses.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    thumb: Mapped[str | None]
+    comment: Mapped[str | None]
+    correction: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from store import conversations, corpora
+from store import conversations, corpora, sessions
 from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
 from store.responses import NewResponse, ResponseCitation, ResponseFilter, ResponseHit, Turn
+from store.sessions import Place
 from store.tables import ResponseRow
 from store.types import Corpus
 
@@ -153,20 +154,29 @@ def test_session_is_resumed_by_its_user_only(session: Session, corpus: Corpus) -
         conversations.resume_session(session, UUID(int=7), "ann")
 
 
-def test_last_turns_come_in_their_order_with_the_query_that_was_sent(
+def test_turns_before_are_those_of_the_line_with_the_query_that_was_sent(
     session: Session, corpus: Corpus
 ) -> None:
     session_id = conversations.open_session(session, "ann", corpus.id)
-    for hour, (question, body, abstained) in enumerate(
-        [("One?", {}, False), ("It?", {"query": "What is two?"}, False), ("Three?", {}, True)]
-    ):
+    parents: list[UUID | None] = [None]
+    for question, body, abstained, parent in [
+        ("One?", {}, False, 0),
+        ("It?", {"query": "What is two?"}, False, 1),
+        ("Other line?", {}, False, 1),
+        ("Three?", {}, True, 2),
+    ]:
         response = new_response(
-            session, corpus, session_id=session_id, question=question, body=body, abstained=abstained
+            session,
+            corpus,
+            session_id=session_id,
+            question=question,
+            body=body,
+            abstained=abstained,
+            parent_id=parents[parent],
         )
-        response_id = conversations.record_response(session, response)
-        at = NOON + timedelta(hours=hour)
-        session.execute(update(ResponseRow).where(ResponseRow.id == response_id).values(created_at=at))
-    assert conversations.last_turns(session, session_id, 2) == [
+        parents.append(conversations.record_response(session, response))
+    assert sessions.turns_before(session, Place(session_id, parents[-1]), 2) == [
         Turn("It?", "What is two?", "Scattering."),
         Turn("Three?", "Three?", None),
     ]
+    assert sessions.turns_before(session, Place(session_id, None), 2) == []
