@@ -12,9 +12,23 @@ from fastapi.middleware import Middleware
 
 from api.build import Application, build
 from api.errors import add_error_responses
+from api.idempotency import Idempotency
 from api.job_runner import JobRunner
 from api.middleware import BodyLimit, Surroundings
-from api.routes import ask, corpora, documents, health, job_page, jobs, keys, responses, search
+from api.openapi import DescribedAPI
+from api.routes import (
+    ask,
+    corpora,
+    documents,
+    feedback,
+    health,
+    job_page,
+    jobs,
+    keys,
+    responses,
+    search,
+    sessions,
+)
 from api.settings import Settings
 from api.turns import Turns
 from store.errors import DatabaseUnavailableError
@@ -28,11 +42,26 @@ Every route but `/health` and `/ready` needs an API key, sent as `Authorization:
 `rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
 reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
 administrator (keys, deleting corpora). Errors are `application/problem+json` (RFC 9457).
+
+Lists come in pages: `next` of one is the `cursor` of the page after. With `Accept: application/jsonl` a list
+comes whole, one JSON object a line. A POST with an `Idempotency-Key` that is sent again is not done again.
 """
 
 STOP_S = 1.0
 
-ROUTERS = (ask, search, documents, jobs, job_page, corpora, responses, keys, health)
+ROUTERS = (
+    ask,
+    search,
+    documents,
+    jobs,
+    job_page,
+    corpora,
+    sessions,
+    responses,
+    feedback,
+    keys,
+    health,
+)
 
 
 def create_app(settings: Settings, application: Application | None = None) -> FastAPI:
@@ -59,7 +88,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
             if application is None:
                 await to_thread.run_sync(parts.close)
 
-    app = FastAPI(
+    app = DescribedAPI(
         title="Groundwork",
         version=_version(),
         description=DESCRIPTION,
@@ -67,6 +96,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         middleware=[
             Middleware(Surroundings),
             Middleware(BodyLimit, max_bytes=settings.max_upload_bytes),
+            Middleware(Idempotency),
         ],
     )
     app.state.turns = Turns(settings.concurrent_answers, settings.busy_after_s)

@@ -32,9 +32,13 @@ from store.errors import (
     InvalidKeyError,
     JobStateError,
     JobTakenError,
+    RequestReusedError,
+    RequestRunningError,
     StoreError,
+    TurnError,
     UnknownCorpusError,
     UnknownDocumentError,
+    UnknownFeedbackError,
     UnknownJobError,
     UnknownKeyError,
     UnknownResponseError,
@@ -97,6 +101,27 @@ class TooLargeError(ApiError):
         )
 
 
+class UnsupportedBodyError(ApiError):
+    """The body of a request is of a media type that the route does not take."""
+
+    def __init__(self, media_type: str) -> None:
+        super().__init__(
+            f"The request's body is {media_type!r}, but this route takes 'application/json'. "
+            "Send it with the header `Content-Type: application/json`."
+        )
+
+
+class IdempotencyKeyError(ApiError):
+    """The name that a caller gave a request cannot be one."""
+
+
+class ChangedError(ApiError):
+    """A document is not what the caller has seen of it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. Nothing was done: look at it again, then repeat the request.")
+
+
 class BusyError(ApiError):
     """The generator has too much to do."""
 
@@ -154,11 +179,18 @@ KINDS: Mapping[type[Exception], Kind] = {
     BodyError: Kind(422, "Invalid request"),
     DocumentError: Kind(422, "Unusable document"),
     FilterError: Kind(422, "Invalid filter"),
-    InvalidCursorError: Kind(422, "Invalid cursor"),
+    InvalidCursorError: Kind(400, "Invalid cursor"),
     QuestionError: Kind(422, "Unusable question"),
     UnknownEncodingError: Kind(422, "Unknown encoding"),
     BusyError: Kind(503, "Busy"),
     NotReadyError: Kind(503, "Not ready"),
+    UnsupportedBodyError: Kind(415, "Unknown media type"),
+    IdempotencyKeyError: Kind(400, "Invalid idempotency key"),
+    RequestReusedError: Kind(409, "Idempotency key used before"),
+    RequestRunningError: Kind(409, "Request still worked on"),
+    ChangedError: Kind(412, "Document changed"),
+    TurnError: Kind(422, "Invalid place in the conversation"),
+    UnknownFeedbackError: Kind(404, "Unknown feedback"),
     PendingMigrationsError: Kind(503, "Tables not up to date"),
     DatabaseUnavailableError: Kind(
         503, "Database unavailable", "The server's database cannot be reached. Try again later."
@@ -215,7 +247,7 @@ def problem_response(error: Exception) -> JSONResponse:
     if kind.detail is not None:
         logger.error("%s: %s", type(error).__name__, error)
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else {}
-    if isinstance(error, BusyError | DatabaseUnavailableError):
+    if isinstance(error, BusyError | DatabaseUnavailableError | RequestRunningError):
         headers["Retry-After"] = "5"
     slug = "internal" if kind is INTERNAL else _slug(type(error))
     return _response(slug, kind.title, kind.status, kind.detail or str(error), headers)
@@ -224,6 +256,13 @@ def problem_response(error: Exception) -> JSONResponse:
 def internal_problem() -> JSONResponse:
     """The response to a request that ran into a mistake of ours."""
     return _response("internal", INTERNAL.title, INTERNAL.status, INTERNAL.detail or "")
+
+
+def http_problem(method: str, path: str, error: HTTPException) -> JSONResponse:
+    """The response to an error of the framework."""
+    detail = f"{error.detail}: {method} {path}. See /docs for the routes."
+    headers = dict(error.headers or {})
+    return _response("http", str(error.detail), error.status_code, detail, headers)
 
 
 def add_error_responses(app: FastAPI) -> None:
@@ -240,6 +279,9 @@ def add_error_responses(app: FastAPI) -> None:
 
 def _show_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type and not _is_json(media_type) and any(found["loc"] == ("body",) for found in error.errors()):
+        return problem_response(UnsupportedBodyError(media_type[:SHOWN_CHARACTERS]))
     complaints = [_complaint(found) for found in error.errors()]
     detail = "; ".join(complaints) + ". See /docs for what this route takes."
     return _response("invalid-request", KINDS[BodyError].title, KINDS[BodyError].status, detail)
@@ -247,9 +289,11 @@ def _show_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _show_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    detail = f"{error.detail}: {request.method} {request.url.path}. See /docs for the routes."
-    headers = dict(error.headers or {})
-    return _response("http", str(error.detail), error.status_code, detail, headers)
+    return http_problem(request.method, request.url.path, error)
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _complaint(found: Any) -> str:

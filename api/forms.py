@@ -1,15 +1,10 @@
-"""Bodies and cursors as routes take them."""
+"""Bodies as routes take them."""
 
-import base64
-import binascii
-import json
 from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-
-from store.errors import InvalidCursorError
 
 JSON = "application/json"
 FORM = "multipart/form-data"
@@ -33,23 +28,3 @@ def valid(model: type[B], given: bytes | dict[str, Any]) -> B:
     except ValidationError as error:
         found = [{**details, "loc": ("body", *details["loc"])} for details in error.errors()]
         raise RequestValidationError(found) from None
-
-
-def cursor_of(*place: Any) -> str:
-    """A cursor that stands for a place in a list."""
-    return base64.urlsafe_b64encode(json.dumps(place, default=str).encode()).decode()
-
-
-def place_of(cursor: str, length: int) -> list[Any]:
-    """The place that a cursor stands for, of so many parts.
-
-    Raises:
-        InvalidCursorError: It is none of ours.
-    """
-    try:
-        place = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        raise InvalidCursorError(cursor) from None
-    if not isinstance(place, list) or len(place) != length or "\0" in str(place[0]):
-        raise InvalidCursorError(cursor)
-    return place

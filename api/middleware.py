@@ -6,6 +6,7 @@ import traceback
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import KINDS, TooLargeError, internal_problem, problem_response
@@ -35,6 +36,8 @@ class Surroundings:
 
         try:
             await self._app(scope, receive, send_noting)
+        except ClientDisconnect:
+            logger.info("the caller hung up in the middle of the request")
         except Exception as error:
             _log_mistake(error)
             if status is not None:  # half a response is out: the connection has to break

@@ -1,12 +1,13 @@
 """`rag keys` and `rag users`."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from api.cli.common import AsJson, DataDir, check_name, print_json, print_table, running, system_user
-from store.types import Role
+from store.types import Key, Role
 
 keys_app = typer.Typer(help="API keys for the server.", no_args_is_help=True)
 users_app = typer.Typer(help="Who has keys for the server.", no_args_is_help=True)
@@ -16,6 +17,9 @@ users_app = typer.Typer(help="Who has keys for the server.", no_args_is_help=Tru
 def create(
     role: Annotated[Role, typer.Option(help="What the key may do; each may what those before it may.")],
     user: Annotated[str | None, typer.Option(help="Whose key; default: you.")] = None,
+    expires_at: Annotated[
+        datetime | None, typer.Option(help="When it stops being good (UTC); default: when it is revoked.")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -26,7 +30,7 @@ def create(
     name = user if user is not None else system_user()
     check_name(name, "user")
     with running(data_dir) as application, application.database.transaction() as session:
-        view = NewKeyView.of(access.create_key(session, name, role))
+        view = NewKeyView.of(access.create_key(session, name, role, expires_at))
     if as_json:
         print_json(view)
     else:
@@ -45,9 +49,10 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         print_json(KeysView(keys=[KeyView.model_validate(key) for key in keys]))
     else:
         rows = [
-            [key.id, key.user, key.role, key.prefix + "…", key.created_at, key.revoked_at] for key in keys
+            [key.id, key.user, key.role, key.prefix + "…", key.created_at, key.expires_at, key.revoked_at]
+            for key in keys
         ]
-        print_table(["id", "user", "role", "key", "made", "revoked"], rows)
+        print_table(["id", "user", "role", "key", "made", "expires", "revoked"], rows)
 
 
 @keys_app.command("revoke")
@@ -78,13 +83,13 @@ def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         keys = access.list_keys(session)
     users: list[dict[str, Any]] = []
     for name in names:
-        valid = [key for key in keys if key.user == name and key.revoked_at is None]
+        valid = [key for key in keys if key.user == name and _valid(key)]
         users.append(
             {
                 "name": name,
                 "roles": sorted({key.role for key in valid}),
                 "keys": len(valid),
-                "revoked_keys": sum(key.user == name for key in keys) - len(valid),
+                "revoked_keys": sum(key.user == name and key.revoked_at is not None for key in keys),
             }
         )
     if as_json:
@@ -94,3 +99,8 @@ def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
             [user["name"], ", ".join(user["roles"]), user["keys"], user["revoked_keys"]] for user in users
         ]
         print_table(["name", "roles", "keys", "revoked"], rows)
+
+
+def _valid(key: Key) -> bool:
+    expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+    return key.revoked_at is None and not expired

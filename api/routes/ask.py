@@ -19,7 +19,9 @@ from store.errors import (
     EncoderMismatchError,
     FilterError,
     InvalidKeyError,
+    TurnError,
     UnknownCorpusError,
+    UnknownResponseError,
     UnknownSessionError,
 )
 
@@ -38,9 +40,11 @@ FAILURES = problems(
     RoleError,
     UnknownCorpusError,
     UnknownSessionError,
+    UnknownResponseError,
     EncoderMismatchError,
     RetrievalSettingsError,
     QuestionError,
+    TurnError,
     FilterError,
     BusyError,
     DatabaseUnavailableError,
@@ -64,6 +68,8 @@ def ask(body: AskBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey) -> A
         filters=body.filters,
         session_id=body.session_id,
         expand=Expand(body.expand),
+        parent_id=body.parent_id,
+        replaces=body.replaces,
         generation=GenerationSettings(body.generation.temperature, body.generation.seed),
     )
     answerer = parts.answerer

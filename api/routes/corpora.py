@@ -1,15 +1,17 @@
-"""Corpora: list, make, delete."""
+"""Corpora: list, make, export, delete."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, status
+from fastapi import APIRouter, Path, Response, status
 
 from api.auth import AdministratorKey, ContributorKey, Parts, ReaderKey
 from api.errors import OF_EVERY_ROUTE, problems
-from api.schemas.documents import CorporaView, CorpusBody, CorpusView
+from api.paging import AS_JSONL, Paged, jsonl
+from api.schemas.documents import CorporaView, CorpusBody, CorpusView, ExportedDocumentView
 from api.schemas.fields import Text
-from store import corpora
-from store.errors import CorpusExistsError, UnknownCorpusError
+from store import corpora, documents
+from store.errors import CorpusExistsError, InvalidCursorError, UnknownCorpusError
+from store.positions import Batch
 from store.types import CorpusSummary
 
 router = APIRouter(prefix="/v1/corpora", tags=["corpora"], responses=OF_EVERY_ROUTE)
@@ -17,11 +19,22 @@ router = APIRouter(prefix="/v1/corpora", tags=["corpora"], responses=OF_EVERY_RO
 CorpusName = Annotated[Text, Path(examples=["handbook"])]
 
 
-@router.get("", summary="List corpora")
-def list_corpora(parts: Parts, key: ReaderKey) -> CorporaView:
-    """All corpora by name, with how many documents and chunks are in each."""
-    with parts.database.transaction() as session:
-        return CorporaView(corpora=[CorpusView.of(summary) for summary in corpora.list_all(session)])
+@router.get(
+    "",
+    summary="List corpora",
+    response_model=CorporaView,
+    responses={**AS_JSONL, **problems(InvalidCursorError)},
+)
+def list_corpora(parts: Parts, key: ReaderKey, paging: Paged) -> Any:
+    """Corpora by name, with how many documents and chunks are in each."""
+
+    def fetch(after: str | None, limit: int) -> Batch[CorpusView]:
+        with parts.database.transaction() as session:
+            found = corpora.page(session, after=after, limit=limit + 1)
+        views = [CorpusView.of(summary) for summary in found[:limit]]
+        return Batch(views, views[-1].name if len(found) > limit else None)
+
+    return paging.give("corpora", {}, fetch, lambda views, cursor: CorporaView(corpora=views, next=cursor))
 
 
 @router.post(
@@ -42,9 +55,27 @@ def create_corpus(body: CorpusBody, parts: Parts, key: ContributorKey) -> Corpus
 def show_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> CorpusView:
     """One corpus, with how many documents and chunks are in it."""
     with parts.database.transaction() as session:
-        corpus = corpora.get(session, name)
-        found = [s for s in corpora.list_all(session) if s.corpus.id == corpus.id]
-    return CorpusView.of(found[0])
+        return CorpusView.of(corpora.summary(session, name))
+
+
+@router.get(
+    "/{name}/export",
+    summary="Export a corpus",
+    response_class=Response,
+    responses={**AS_JSONL, **problems(UnknownCorpusError)},
+)
+def export_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> Any:
+    """The newest text of every document with its metadata, in the order of sources, as JSON Lines."""
+    with parts.database.transaction() as session:
+        corpus_id = corpora.get(session, name).id
+
+    def fetch(after: str | None, limit: int) -> Batch[ExportedDocumentView]:
+        with parts.database.transaction() as session:
+            found = documents.export_page(session, corpus_id, after=after)
+        views = [ExportedDocumentView.model_validate(document) for document in found]
+        return Batch(views, views[-1].source if views else None)
+
+    return jsonl(fetch)
 
 
 @router.delete(

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,9 +16,9 @@ from starlette.datastructures import UploadFile
 from api.auth import ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
-from api.forms import FORM, JSON, content_type_of, cursor_of, place_of, valid
+from api.forms import FORM, JSON, content_type_of, valid
 from api.job_requests import queue_files, queue_paths
-from api.schemas.fields import MAX_PAGE, Text
+from api.paging import AS_JSONL, Paged
 from api.schemas.jobs import (
     JobBody,
     JobDocumentsView,
@@ -41,6 +40,7 @@ from store.errors import (
 )
 from store.job_documents import DocumentOutcome
 from store.jobs import FINISHED, Wanted
+from store.positions import Batch, parse_position, position
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=OF_EVERY_ROUTE)
 
@@ -101,20 +101,24 @@ async def start_job(request: Request, parts: Parts, key: ContributorKey) -> JobV
     return await to_thread.run_sync(_view, parts, job_id)
 
 
-@router.get("", summary="List jobs", responses=problems(InvalidCursorError))
-def list_jobs(
-    parts: Parts,
-    key: ReaderKey,
-    cursor: Annotated[Text | None, Query(description="`next` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> JobsView:
+@router.get(
+    "",
+    summary="List jobs",
+    response_model=JobsView,
+    responses={**AS_JSONL, **problems(InvalidCursorError)},
+)
+def list_jobs(parts: Parts, key: ReaderKey, paging: Paged) -> Any:
     """All jobs, the newest first."""
-    after = None if cursor is None else _job_place(cursor)
-    with parts.database.transaction() as session:
-        found = jobs.page(session, after=after, limit=limit + 1)
-    shown = found[:limit]
-    following = cursor_of(shown[-1].started_at.isoformat(), shown[-1].id) if len(found) > limit else None
-    return JobsView(jobs=[JobView.of(job) for job in shown], next=following)
+
+    def fetch(after: str | None, limit: int) -> Batch[JobView]:
+        place = None if after is None else parse_position(after)
+        with parts.database.transaction() as session:
+            found = jobs.page(session, after=place, limit=limit + 1)
+        last = found[limit - 1] if len(found) > limit else None
+        following = None if last is None else position(last.started_at, last.id)
+        return Batch([JobView.of(job) for job in found[:limit]], following)
+
+    return paging.give("jobs", {}, fetch, lambda views, cursor: JobsView(jobs=views, next=cursor))
 
 
 @router.get("/{job_id}", summary="Show a job", responses=problems(UnknownJobError))
@@ -126,26 +130,35 @@ def show_job(job_id: UUID, parts: Parts, key: ReaderKey) -> JobView:
 @router.get(
     "/{job_id}/documents",
     summary="List a job's documents",
-    responses=problems(UnknownJobError, InvalidCursorError),
+    response_model=JobDocumentsView,
+    responses={**AS_JSONL, **problems(UnknownJobError, InvalidCursorError)},
 )
 def list_job_documents(
     *,
     job_id: UUID,
     parts: Parts,
     key: ReaderKey,
+    paging: Paged,
     status: Annotated[DocumentOutcome | None, Query(description="only these")] = None,
-    cursor: Annotated[Text | None, Query(description="`next` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> JobDocumentsView:
+) -> Any:
     """What became of each source of a job, in the order of the sources; failures say why."""
-    after = None if cursor is None else _document_place(cursor)
     with parts.database.transaction() as session:
         jobs.get(session, job_id)
-        found = job_documents.page(session, job_id, after=after, limit=limit + 1, outcome=status)
-    shown = found[:limit]
-    following = cursor_of(shown[-1].source, shown[-1].line) if len(found) > limit else None
-    views = [JobDocumentView.model_validate(document) for document in shown]
-    return JobDocumentsView(documents=views, next=following)
+
+    def fetch(after: str | None, limit: int) -> Batch[JobDocumentView]:
+        place = None if after is None else _document_place(after)
+        with parts.database.transaction() as session:
+            found = job_documents.page(session, job_id, after=place, limit=limit + 1, outcome=status)
+        last = found[limit - 1] if len(found) > limit else None
+        views = [JobDocumentView.model_validate(document) for document in found[:limit]]
+        return Batch(views, None if last is None else f"{last.line} {last.source}")
+
+    return paging.give(
+        f"jobs/{job_id}/documents",
+        {"status": status},
+        fetch,
+        lambda views, cursor: JobDocumentsView(documents=views, next=cursor),
+    )
 
 
 @router.get(
@@ -223,16 +236,6 @@ def _ask(parts: Application, job_id: UUID, wanted: Wanted) -> JobView:
     return _view(parts, job_id)
 
 
-def _job_place(cursor: str) -> tuple[datetime, UUID]:
-    started_at, job_id = place_of(cursor, 2)
-    try:
-        return datetime.fromisoformat(started_at), UUID(job_id)
-    except (TypeError, ValueError, AttributeError):
-        raise InvalidCursorError(cursor) from None
-
-
-def _document_place(cursor: str) -> tuple[str, int]:
-    source, line = place_of(cursor, 2)
-    if not isinstance(source, str) or not isinstance(line, int) or not 0 <= line < 2**31:
-        raise InvalidCursorError(cursor)
-    return source, line
+def _document_place(position: str) -> tuple[str, int]:
+    line, _, source = position.partition(" ")
+    return source, int(line)

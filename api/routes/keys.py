@@ -1,30 +1,49 @@
 """API keys, for administrators."""
 
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, status
+from fastapi import APIRouter, Query, status
 
 from api.auth import AdministratorKey, Parts
 from api.errors import OF_EVERY_ROUTE, problems
+from api.paging import AS_JSONL, Paged
 from api.schemas.access import KeyBody, KeysView, KeyView, NewKeyView
+from api.schemas.fields import Text
 from store import access
-from store.errors import UnknownKeyError
+from store.errors import InvalidCursorError, UnknownKeyError
+from store.positions import Batch
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=OF_EVERY_ROUTE)
 
 
-@router.get("", summary="List keys")
-def list_keys(parts: Parts, key: AdministratorKey) -> KeysView:
-    """All keys, oldest first, revoked ones too; never their secrets."""
-    with parts.database.transaction() as session:
-        return KeysView(keys=[KeyView.model_validate(key) for key in access.list_keys(session)])
+@router.get(
+    "",
+    summary="List keys",
+    response_model=KeysView,
+    responses={**AS_JSONL, **problems(InvalidCursorError)},
+)
+def list_keys(
+    parts: Parts,
+    key: AdministratorKey,
+    paging: Paged,
+    user: Annotated[Text | None, Query(description="whose")] = None,
+) -> Any:
+    """Keys, oldest first, revoked ones too; never their secrets."""
+
+    def fetch(after: str | None, limit: int) -> Batch[KeyView]:
+        with parts.database.transaction() as session:
+            batch = access.page_of_keys(session, after=after, limit=limit, user=user)
+        return Batch([KeyView.model_validate(found) for found in batch.items], batch.next)
+
+    return paging.give("keys", {"user": user}, fetch, lambda views, cursor: KeysView(keys=views, next=cursor))
 
 
 @router.post("", summary="Make a key", status_code=status.HTTP_201_CREATED)
 def create_key(body: KeyBody, parts: Parts, key: AdministratorKey) -> NewKeyView:
     """Makes a key for a user, who is made too if unknown. The secret is in this response and nowhere else."""
     with parts.database.transaction() as session:
-        return NewKeyView.of(access.create_key(session, body.user, body.role))
+        return NewKeyView.of(access.create_key(session, body.user, body.role, body.expires_at))
 
 
 @router.delete("/{key_id}", summary="Revoke a key", responses=problems(UnknownKeyError))

@@ -1,27 +1,34 @@
 """The log of questions and answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Response
+from sqlalchemy.orm import Session
 
 from api.auth import Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, RoleError, problems
-from api.schemas.fields import MAX_PAGE, Text
+from api.paging import AS_JSONL, Paged, jsonl
+from api.schemas.fields import Text
 from api.schemas.log import ResponseSummaryView, ResponsesView, ResponseView
 from store import conversations
 from store.errors import InvalidCursorError, UnknownResponseError
-from store.responses import ResponseFilter
-from store.types import Role
+from store.positions import Batch
+from store.responses import Response as LoggedResponse
+from store.responses import ResponseFilter, ResponseSummary
+from store.types import Key, Role
 
 router = APIRouter(prefix="/v1/responses", tags=["responses"], responses=OF_EVERY_ROUTE)
 
 
-@router.get("", summary="List responses", responses=problems(InvalidCursorError))
-def list_responses(
+WHOLE_PER_FETCH = 20
+"""A response with all its hits is some ten kilobytes."""
+
+
+def wanted_responses(
     *,
-    parts: Parts,
     key: ReaderKey,
     user: Annotated[Text | None, Query(description="who asked")] = None,
     corpus: Annotated[Text | None, Query(description="which corpus was asked")] = None,
@@ -31,19 +38,10 @@ def list_responses(
     since: Annotated[datetime | None, Query(description="asked then or later; without a zone: UTC")] = None,
     until: Annotated[datetime | None, Query(description="asked before then")] = None,
     text: Annotated[Text | None, Query(description="in question or answer, in any case")] = None,
-    cursor: Annotated[Text | None, Query(description="`next` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-) -> ResponsesView:
-    """What was asked and answered, newest first.
-
-    Readers and contributors see what they asked themselves; reviewers and administrators see everything.
-    """
-    if not allows(key.role, Role.REVIEWER):
-        if user not in (None, key.user):
-            raise RoleError(key.role, Role.REVIEWER, "Seeing what others asked")
-        user = key.user
-    wanted = ResponseFilter(
-        user=user,
+) -> ResponseFilter:
+    """Which responses a request is about, as far as its key may see them."""
+    return ResponseFilter(
+        user=whose(key, user),
         corpus=corpus,
         session_id=session_id,
         model=model,
@@ -52,10 +50,45 @@ def list_responses(
         until=until,
         text=text,
     )
-    with parts.database.transaction() as session:
-        page = conversations.list_responses(session, wanted, after=cursor, limit=limit)
-    found = [ResponseSummaryView.model_validate(response) for response in page.responses]
-    return ResponsesView(responses=found, next=page.next)
+
+
+Wanted = Annotated[ResponseFilter, Depends(wanted_responses)]
+
+
+@router.get(
+    "",
+    summary="List responses",
+    response_model=ResponsesView,
+    responses={**AS_JSONL, **problems(InvalidCursorError)},
+)
+def list_responses(parts: Parts, wanted: Wanted, paging: Paged) -> Any:
+    """What was asked and answered, newest first.
+
+    Readers and contributors see what they asked themselves; reviewers and administrators see everything.
+    """
+
+    def fetch(after: str | None, limit: int) -> Batch[ResponseSummaryView]:
+        with parts.database.transaction() as session:
+            page = conversations.list_responses(session, wanted, after=after, limit=limit)
+        return Batch([ResponseSummaryView.model_validate(found) for found in page.responses], page.next)
+
+    return paging.give(
+        "responses", vars(wanted), fetch, lambda views, cursor: ResponsesView(responses=views, next=cursor)
+    )
+
+
+@router.get("/export", summary="Export responses", response_class=Response, responses=AS_JSONL)
+def export_responses(parts: Parts, wanted: Wanted) -> Any:
+    """Responses with everything that made them, newest first, as JSON Lines; filters are the list's."""
+
+    def fetch(after: str | None, limit: int) -> Batch[ResponseView]:
+        with parts.database.transaction() as session:
+            page = conversations.list_responses(
+                session, wanted, after=after, limit=min(limit, WHOLE_PER_FETCH)
+            )
+            return Batch(whole_responses(session, page.responses), page.next)
+
+    return jsonl(fetch)
 
 
 @router.get("/{response_id}", summary="Show a response", responses=problems(UnknownResponseError))
@@ -63,6 +96,33 @@ def show_response(response_id: UUID, parts: Parts, key: ReaderKey) -> ResponseVi
     """One response with everything that made it: hits, scores, citations, timings, parameters."""
     with parts.database.transaction() as session:
         response = conversations.get_response(session, response_id)
-    if response.summary.user != key.user and not allows(key.role, Role.REVIEWER):
-        raise UnknownResponseError(response_id)  # that there is one is nobody else's business
+    check_may_see(key, response)
     return ResponseView.of(response)
+
+
+def whose(key: Key, user: str | None) -> str | None:
+    """Whose log entries a caller gets who asks for those of `user`; None is everybody's.
+
+    Raises:
+        RoleError: The key's role does not allow to see what others asked.
+    """
+    if allows(key.role, Role.REVIEWER):
+        return user
+    if user not in (None, key.user):
+        raise RoleError(key.role, Role.REVIEWER, "Seeing what others asked")
+    return key.user
+
+
+def check_may_see(key: Key, response: LoggedResponse) -> None:
+    """See to it that a response is the caller's, or the caller a reviewer.
+
+    Raises:
+        UnknownResponseError: It is not: that there is one is nobody else's business.
+    """
+    if response.summary.user != key.user and not allows(key.role, Role.REVIEWER):
+        raise UnknownResponseError(response.summary.id)
+
+
+def whole_responses(session: Session, found: Sequence[ResponseSummary]) -> list[ResponseView]:
+    """Logged responses with everything that made them."""
+    return [ResponseView.of(conversations.get_response(session, summary.id)) for summary in found]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from pydantic import ConfigDict
+from pydantic import AwareDatetime, ConfigDict
 
 from api.schemas.fields import Body, Name, View
 from store.access import NewKey
@@ -18,6 +18,8 @@ class KeyBody(Body):
 
     user: Name
     role: Role
+    expires_at: AwareDatetime | None = None
+    """When it stops being good, with its time zone; null lets it be good until it is revoked."""
 
 
 class KeyView(View):
@@ -29,6 +31,7 @@ class KeyView(View):
     prefix: str
     created_at: datetime
     revoked_at: datetime | None
+    expires_at: datetime | None
 
 
 class NewKeyView(KeyView):
@@ -43,6 +46,7 @@ class NewKeyView(KeyView):
 
 
 class KeysView(View):
-    """All keys, revoked ones too."""
+    """A page of keys, revoked ones too; `next` is the cursor of the page after."""
 
     keys: list[KeyView]
+    next: str | None = None

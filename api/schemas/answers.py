@@ -91,7 +91,11 @@ class AskBody(Body):
     filters: dict[str, Any] = Field(default_factory=dict)
     """Conditions on the metadata of the documents that may be read."""
     session_id: UUID | None = None
-    """The conversation to go on with; null opens one."""
+    """The conversation to go on with, after its newest response; null opens one."""
+    parent_id: UUID | None = None
+    """The response that the question follows, to go on from an older one; what followed it stays."""
+    replaces: UUID | None = None
+    """The response whose question this is an edited form of; the old line of the conversation stays."""
     stream: bool = False
     """Whether to send the answer as server-sent events."""
     generation: GenerationBody = GenerationBody()

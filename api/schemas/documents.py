@@ -45,9 +45,10 @@ class CorpusView(View):
 
 
 class CorporaView(View):
-    """All corpora."""
+    """A page of corpora by name; `next` is the cursor of the page after."""
 
     corpora: list[CorpusView]
+    next: str | None = None
 
 
 class DocumentBody(Body):
@@ -152,6 +153,17 @@ class DocumentTextView(View):
     source: str
     title: str
     text: str
+
+
+class ExportedDocumentView(View):
+    """A line of an export: a document's newest text with its metadata."""
+
+    document_id: UUID
+    source: str
+    version: int
+    title: str
+    text: str
+    metadata: dict[str, Any]
 
 
 class DocumentsView(View):

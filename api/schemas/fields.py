@@ -18,6 +18,9 @@ Text = Annotated[str, AfterValidator(_refuse_nul)]
 Name = Annotated[Text, Field(min_length=1, max_length=200, pattern=r"^\S(.*\S)?$")]
 """A name that people give: not empty, no space at its ends, on one line."""
 
+FreeText = Annotated[Text, Field(min_length=1, max_length=20_000)]
+"""What people write of their own: not empty, of a bounded length."""
+
 MAX_PAGE = 500
 """The most that one page of a list holds."""
 

@@ -22,6 +22,8 @@ class ResponseSummaryView(View):
     answerable_probability: float | None
     model: str
     created_at: datetime
+    parent_id: UUID | None
+    """The response that the question followed; null at the beginning of a conversation."""
 
 
 class ResponsesView(View):

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 
@@ -27,6 +29,18 @@ def test_revoked_key_is_401(clients: Clients, administrator: httpx.Client) -> No
     revoked = administrator.delete(f"/v1/keys/{key['id']}").json()
     assert revoked["revoked_at"] is not None
     assert_problem(leaving.get("/v1/corpora"), 401, "revoked")
+
+
+def test_expired_key_is_401(clients: Clients, administrator: httpx.Client) -> None:
+    secrets = []
+    for hours in (-1, 1):
+        expires_at = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+        body = {"user": "eve", "role": "reader", "expires_at": expires_at}
+        secrets.append(administrator.post("/v1/keys", json=body).raise_for_status().json()["key"])
+    client = clients.anonymous()
+    expired, good = (client.get("/v1/corpora", headers={"Authorization": f"Bearer {s}"}) for s in secrets)
+    assert_problem(expired, 401, "expired")
+    assert good.status_code == 200
 
 
 def test_role_that_is_not_sufficient_is_403_and_names_the_one_that_is(reader: httpx.Client) -> None:

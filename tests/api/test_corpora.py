@@ -10,7 +10,7 @@ def test_corpus_is_made_listed_and_shown(contributor: httpx.Client) -> None:
     made = contributor.post("/v1/corpora", json={"name": "handbook"})
     assert made.status_code == 201
     assert (made.json()["encoder"], made.json()["dimension"]) == ("all-MiniLM-L6-v2", 384)
-    assert contributor.get("/v1/corpora").json() == {"corpora": [made.json()]}
+    assert contributor.get("/v1/corpora").json() == {"corpora": [made.json()], "next": None}
     assert contributor.get("/v1/corpora/handbook").json() == made.json()
 
 
