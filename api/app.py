@@ -18,6 +18,7 @@ from api.middleware import BodyLimit, Surroundings
 from api.openapi import DescribedAPI
 from api.routes import (
     ask,
+    chat,
     corpora,
     documents,
     feedback,
@@ -28,6 +29,7 @@ from api.routes import (
     responses,
     search,
     sessions,
+    stores,
 )
 from api.settings import Settings
 from api.turns import Turns
@@ -60,6 +62,8 @@ ROUTERS = (
     responses,
     feedback,
     keys,
+    chat,
+    stores,
     health,
 )
 

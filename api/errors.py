@@ -1,9 +1,10 @@
 """Errors as HTTP shows them: problem+json of RFC 9457. The only place that knows error status codes."""
 
+import json
 import logging
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN_CHARACTERS = 100
+READ_BY_OPENAI = ("/v1/chat/", "/v1/models", "/v1/embeddings", "/v1/files", "/v1/vector_stores")
 
 
 class ApiError(Exception):
@@ -122,6 +124,34 @@ class ChangedError(ApiError):
         super().__init__(f"{what}. Nothing was done: look at it again, then repeat the request.")
 
 
+class UnknownModelError(ApiError):
+    """No model has this name."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(f"There is no model {model[:SHOWN_CHARACTERS]!r}. `GET /v1/models` lists them.")
+
+
+class UnknownFileError(ApiError):
+    """No file has this id."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"There is no file {file[:SHOWN_CHARACTERS]!r}. `GET /v1/files` lists them.")
+
+
+class CorpusChoiceError(ApiError):
+    """It is not said which corpus is meant."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is not exactly one corpus: say which is meant, with the model `groundwork/NAME` or the "
+            "field `corpus`. `GET /v1/corpora` lists them."
+        )
+
+
+class UnsupportedError(ApiError):
+    """Something is asked for that OpenAI's API has and we do not."""
+
+
 class BusyError(ApiError):
     """The generator has too much to do."""
 
@@ -191,6 +221,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     ChangedError: Kind(412, "Document changed"),
     TurnError: Kind(422, "Invalid place in the conversation"),
     UnknownFeedbackError: Kind(404, "Unknown feedback"),
+    UnknownModelError: Kind(404, "Unknown model"),
+    UnknownFileError: Kind(404, "Unknown file"),
+    CorpusChoiceError: Kind(422, "Which corpus?"),
+    UnsupportedError: Kind(422, "Not supported"),
     PendingMigrationsError: Kind(503, "Tables not up to date"),
     DatabaseUnavailableError: Kind(
         503, "Database unavailable", "The server's database cannot be reached. Try again later."
@@ -272,9 +306,28 @@ def add_error_responses(app: FastAPI) -> None:
         return problem_response(error)
 
     for base in (ApiError, StoreError, IngestError, RagError):
-        app.add_exception_handler(base, show)
-    app.add_exception_handler(RequestValidationError, _show_invalid)
-    app.add_exception_handler(HTTPException, _show_http)
+        app.add_exception_handler(base, _for_its_readers(show))
+    app.add_exception_handler(RequestValidationError, _for_its_readers(_show_invalid))
+    app.add_exception_handler(HTTPException, _for_its_readers(_show_http))
+
+
+def _for_its_readers(
+    show: Callable[[Request, Exception], JSONResponse],
+) -> Callable[[Request, Exception], JSONResponse]:
+    """Shows a problem on the routes that OpenAI's clients use in their form as well."""
+
+    def show_as_they_read(request: Request, error: Exception) -> JSONResponse:
+        response = show(request, error)
+        if not request.url.path.startswith(READ_BY_OPENAI):
+            return response
+        problem = json.loads(bytes(response.body))
+        kind = "invalid_request_error" if response.status_code < 500 else "server_error"
+        code = problem["type"].rpartition(":")[2].replace("-", "_")
+        problem["error"] = {"message": problem["detail"], "type": kind, "param": None, "code": code}
+        kept = {name: value for name, value in response.headers.items() if name != "content-length"}
+        return JSONResponse(problem, response.status_code, kept, MEDIA_TYPE)
+
+    return show_as_they_read
 
 
 def _show_invalid(request: Request, error: Exception) -> JSONResponse:

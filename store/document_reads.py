@@ -7,7 +7,20 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Integer, Row, Select, Uuid, and_, false, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Uuid,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -114,6 +127,24 @@ def page(
         statement = statement.where(DocumentRow.source > after)
     rows = session.execute(statement.order_by(DocumentRow.source).limit(limit))
     return [_document(row) for row in rows]
+
+
+def page_of_all(
+    session: Session, corpus_id: int | None, *, after: Document | None, limit: int, backwards: bool = False
+) -> list[Document]:
+    """The next `limit` documents of a corpus, or of all (None), in the order of corpora and sources.
+
+    `after` is the last document of the page before; `backwards` turns the order round.
+    """
+    place = tuple_(DocumentRow.corpus_id, DocumentRow.source)
+    statement = _documents().where(PRESENT)
+    if corpus_id is not None:
+        statement = statement.where(DocumentRow.corpus_id == corpus_id)
+    if after is not None:
+        last = (after.corpus_id, after.source)
+        statement = statement.where(place < last if backwards else place > last)
+    order = [column.desc() if backwards else column for column in (DocumentRow.corpus_id, DocumentRow.source)]
+    return [_document(row) for row in session.execute(statement.order_by(*order).limit(limit))]
 
 
 def text(session: Session, document_id: UUID, version: int | None = None) -> DocumentText:

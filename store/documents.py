@@ -1,6 +1,7 @@
 """The repository of documents, their versions and their chunks: all functions in one place."""
 
 from store.document_reads import (
+    by_ids,
     by_sha256,
     chunks_by_id,
     chunks_of,
@@ -12,12 +13,14 @@ from store.document_reads import (
     known,
     matching_chunks,
     page,
+    page_of_all,
     sources_under,
     text,
 )
 from store.document_writes import lock_source, put, put_duplicate, put_many, remove, update_metadata
 
 __all__ = [
+    "by_ids",
     "by_sha256",
     "chunks_by_id",
     "chunks_of",
@@ -30,6 +33,7 @@ __all__ = [
     "lock_source",
     "matching_chunks",
     "page",
+    "page_of_all",
     "put",
     "put_duplicate",
     "put_many",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from api.cli.common import AsJson, DataDir, check_name, print_json, print_table, running, system_user
+from api.cli.common import AsJson, DataDir, check_name, plain, print_json, print_table, running, system_user
 from store.types import Key, Role
 
 keys_app = typer.Typer(help="API keys for the server.", no_args_is_help=True)
@@ -40,13 +40,13 @@ def create(
 @keys_app.command("list")
 def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all keys, revoked ones too; never their secrets."""
-    from api.schemas.access import KeysView, KeyView
+    from api.schemas.access import KeyView
     from store import access
 
     with running(data_dir) as application, application.database.transaction() as session:
         keys = access.list_keys(session)
     if as_json:
-        print_json(KeysView(keys=[KeyView.model_validate(key) for key in keys]))
+        print_json({"keys": [plain(KeyView.model_validate(key)) for key in keys]})
     else:
         rows = [
             [key.id, key.user, key.role, key.prefix + "…", key.created_at, key.expires_at, key.revoked_at]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.common import AsJson, DataDir, check_name, print_json, print_table, running
+from api.cli.common import AsJson, DataDir, check_name, plain, print_json, print_table, running
 from api.cli.exits import CommandError
 
 app = typer.Typer(help="Corpora: named sets of documents.", no_args_is_help=True)
@@ -15,13 +15,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The corpus's name.")]
 @app.command("list")
 def list_corpora(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all corpora, with how much is in each."""
-    from api.schemas.documents import CorporaView, CorpusView
+    from api.schemas.documents import CorpusView
     from store import corpora
 
     with running(data_dir) as application, application.database.transaction() as session:
         views = [CorpusView.of(summary) for summary in corpora.list_all(session)]
     if as_json:
-        print_json(CorporaView(corpora=views))
+        print_json({"corpora": [plain(view) for view in views]})
     else:
         rows = [[view.name, view.documents, view.chunks, view.encoder, view.created_at] for view in views]
         print_table(["name", "documents", "chunks", "encoder", "made"], rows)
