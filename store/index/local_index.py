@@ -117,6 +117,7 @@ class LocalIndex:
 
     def count_word(self, word: str) -> int:
         """Return how many chunks have a word; see `KeywordIndex.count`."""
+        self._refresh_if_due()
         return self._keywords.count(word)
 
     def similar_words(self, word: str, distance: int, k: int) -> NDArray[np.int64]:

@@ -162,6 +162,13 @@ def test_slips_in_words_that_stemming_cuts_are_found(zoo: Zoo) -> None:
     assert zoo.search("captial informtaion").query == "capital information"
 
 
+def test_a_word_that_came_since_the_last_search_is_known(zoo: Zoo) -> None:
+    zoo.put_lines("zoo", TEXT)
+    assert zoo.search("noth").query == "north"
+    zoo.put_lines("more", "there is noth here")
+    assert zoo.search("noth").query == "noth"
+
+
 def test_the_spelling_that_most_texts_have_is_taken(zoo: Zoo) -> None:
     zoo.put_lines("zoo", "a barn owl\nan owl in a barn\na red bark")
     assert zoo.search("bar", mode=Mode.KEYWORD).query == "bar"  # too short to judge
