@@ -38,6 +38,7 @@ from rag.evaluation.retrieval import Collection, measure, read_collection, reran
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
 from rag.retriever.fusion import min_max_weighted, reciprocal_rank
+from rag.retriever.rerank import Reranker
 from rag.training.data import read_examples
 from store.index.ranking import Ranking, rank
 
@@ -104,7 +105,7 @@ def first_queries(collection: Collection, most: int, seed: int) -> Collection:
 
 
 def measure_all(
-    collection: Collection, sample: Collection, encoder: "CachedEncoder", generator: LocalGenerator | None
+    collection: Collection, sample: Collection, encoder: "CachedEncoder", reranker: Reranker | None
 ) -> dict[str, dict[str, float]]:
     """Every search's figures, with the number of queries that each was measured on."""
     texts = [f"{p.title}\n{p.text}".strip() or "-" for p in collection.passages]
@@ -117,12 +118,12 @@ def measure_all(
         for mode in MODES:
             search = ours(index, mode)
             rows[mode] = {"n": len(collection.queries), **measure(collection, search)}
-        if generator is not None:
+        if reranker is not None:
             same = measure(sample, ours(index, "weighted"))
             rows["weighted, on the sample"] = {"n": len(sample.queries), **same}
             rows["reranked"] = {
                 "n": len(sample.queries),
-                **measure(sample, reranked_search(index, sample, generator)),
+                **measure(sample, reranked_search(index, sample, reranker)),
             }
         index.close()
     return rows
