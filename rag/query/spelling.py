@@ -11,7 +11,7 @@ from store.index.spelling import edit_distance
 MIN_LETTERS = 4
 LONG_LETTERS = 8
 """Words from this length on may differ by two letters, shorter ones by one."""
-MAX_UNKNOWN = 5
+MAX_UNKNOWN = 3
 """Words that are looked for in the vocabulary at most: a query with more unknown ones is another language."""
 MAX_LETTERS = 30
 ENDINGS = (0, 2, 3)

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -7,10 +9,12 @@ from api.app import create_app
 from api.build import Application
 from api.settings import Settings
 from api.turns import Turns
+from rag.search import SearchRequest
 from store import corpora
 from store.postgres import Database
 from store.types import Role
 from tests.api.conftest import Clients, assert_problem, send_text, serving, serving_app
+from tests.rag.test_rerank import make_cross_encoder
 
 QUESTION = "How many days of leave are granted?"
 
@@ -186,6 +190,17 @@ def test_reranked_search_tells_the_reranker_s_scores(reader: httpx.Client, handb
     assert final == sorted(final, reverse=True)
     assert all(0 <= hit["scores"]["rerank"] <= 1 for hit in found["hits"])
     assert found["reranked"] == len(found["hits"])
+
+
+def test_a_cross_encoder_of_the_settings_reranks(
+    settings: Settings, build_loaded: Callable[[Settings], Application], handbook: str, tmp_path: Path
+) -> None:
+    folder = make_cross_encoder(tmp_path / "mine", outputs=1)
+    application = build_loaded(settings.model_copy(update={"reranker": str(folder)}))
+    found = application.searcher.search(SearchRequest("parental leave", handbook, rerank=True))
+    assert application.reranker.name == "mine"
+    assert found.reranked == len(found.hits) > 0
+    application.close()
 
 
 def test_a_search_says_what_was_sent_and_shows_what_is_around(reader: httpx.Client, handbook: str) -> None:
