@@ -4,16 +4,17 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 
 from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
+from starlette.routing import Route
 
 from api.build import Application, build
 from api.errors import add_error_responses
 from api.idempotency import Idempotency
 from api.job_runner import JobRunner
+from api.mcp import PATH, OverHttp
 from api.middleware import BodyLimit, Surroundings
 from api.openapi import DescribedAPI
 from api.routes import (
@@ -33,6 +34,7 @@ from api.routes import (
 )
 from api.settings import Settings
 from api.turns import Turns
+from api.version import version
 from store.errors import DatabaseUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -85,7 +87,8 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         runner = app.state.runner = JobRunner(parts)
         runner.start()
         try:
-            yield
+            async with assistants.running():
+                yield
         finally:
             await to_thread.run_sync(runner.stop)
             await to_thread.run_sync(background.stop)
@@ -94,7 +97,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
 
     app = DescribedAPI(
         title="Groundwork",
-        version=_version(),
+        version=version(),
         description=DESCRIPTION,
         lifespan=lifespan,
         middleware=[
@@ -107,6 +110,8 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
     add_error_responses(app)
     for module in ROUTERS:
         app.include_router(module.router)
+    assistants = OverHttp(lambda: app.state.application, app.state.turns, version())
+    app.router.routes.append(Route(PATH, assistants, include_in_schema=False))
     return app
 
 
@@ -154,10 +159,3 @@ class Background:
         if not reached_before:
             logger.info("the database is back")
         return True
-
-
-def _version() -> str:
-    try:
-        return version("groundwork")
-    except PackageNotFoundError:  # run from the source tree
-        return "0"

@@ -17,6 +17,7 @@ from api.cli import (
     index,
     ingest,
     jobs,
+    mcp,
     models,
     responses,
     retrieval,
@@ -48,6 +49,7 @@ def _register() -> None:
     app.command("ingest")(ingest.ingest)
     app.command("ask")(ask.ask)
     app.command("search")(ask.search)
+    app.command("mcp")(mcp.mcp)
     app.command("train", cls=models.ListsInARow)(models.train)
     app.command("evaluate", cls=models.ListsInARow)(evaluate.evaluate)
     app.add_typer(synthesize.app, name="synthesize")

@@ -155,6 +155,14 @@ class DocumentTextView(View):
     text: str
 
 
+class DocumentPartView(DocumentTextView):
+    """The characters `start` to `end` of one version of a document, which has `characters` in all."""
+
+    characters: int
+    start: int
+    end: int
+
+
 class ExportedDocumentView(View):
     """A line of an export: a document's newest text with its metadata."""
 

@@ -1,0 +1,37 @@
+"""`rag mcp`."""
+
+from typing import Annotated
+
+import typer
+
+from api.cli.common import DataDir, running
+
+
+def mcp(
+    key: Annotated[
+        str, typer.Option(envvar="RAG_KEY", help="The API key to act under; better given as RAG_KEY.")
+    ],
+    data_dir: DataDir = None,
+) -> None:
+    """Serve an assistant over standard input and output (Model Context Protocol).
+
+    Needs no server; the assistant starts the command. Over HTTP `rag serve` offers the same at /mcp.
+    """
+    with running(data_dir) as application:
+        import anyio
+
+        from api.mcp import Tools, make_server
+        from api.turns import Turns
+        from api.version import version
+        from store import access
+        from store.types import Key
+
+        def caller(context: object) -> Key:
+            with application.database.transaction() as session:
+                return access.authenticate(session, key)
+
+        caller(None)  # a wrong key is told now, and not at the first question
+        settings = application.settings
+        turns = Turns(settings.concurrent_answers, settings.busy_after_s)
+        server = make_server(Tools(lambda: application, turns, caller), version())
+        anyio.run(server.run_stdio_async)

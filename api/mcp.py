@@ -1,0 +1,211 @@
+"""A server of the Model Context Protocol: assistants ask and read under the same keys as everybody."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+from anyio import to_thread
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import ToolAnnotations
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.build import Application
+from api.compatible import only_corpus
+from api.errors import ApiError, MissingKeyError, problem_response
+from api.schemas.answers import AnswerView, SearchView
+from api.schemas.documents import DocumentPartView
+from api.turns import Turns
+from rag.answer import AskRequest
+from rag.errors import RagError
+from rag.retriever.retriever import Mode
+from rag.search import SearchRequest
+from store import access, documents
+from store.errors import StoreError
+from store.types import Key
+
+PATH = "/mcp"
+MOST_CHARACTERS = 20_000
+INSTRUCTIONS = (
+    "Answers from the documents of one or more corpora. `ask` gives a short answer with citations, or says "
+    "that the corpus does not hold one; `search` finds passages; `get_document` reads a document around a "
+    "citation. Offsets count Unicode characters of the document's text."
+)
+READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+T = TypeVar("T")
+
+KeyOf = Callable[[Context[Any, Any]], Key]
+
+
+class Tools:
+    """What an assistant may do; each call looks at the caller's key anew."""
+
+    def __init__(self, parts: Callable[[], Application], turns: Turns, key_of: KeyOf) -> None:
+        self._parts = parts
+        self._turns = turns
+        self._key_of = key_of
+
+    async def ask(
+        self,
+        context: Context[Any, Any],
+        *,
+        question: str,
+        corpus: str | None = None,
+        top_k: int = 10,
+        filters: dict[str, Any] | None = None,
+        session_id: UUID | None = None,
+    ) -> AnswerView:
+        """Answer a question from a corpus, with the exact characters of the documents behind each part.
+
+        `abstained` is true where the documents do not hold the answer: then do not make one up. Leave
+        `corpus` out where there is but one. `filters` are conditions on the documents' metadata. With the
+        `session_id` of an earlier answer the question belongs to that conversation.
+        """
+
+        def work(key: Key) -> AnswerView:
+            parts = self._parts()
+            asked = AskRequest(
+                question=question,
+                corpus=self._corpus(corpus),
+                user=key.user,
+                top_k=top_k,
+                filters=filters or {},
+                session_id=session_id,
+            )
+            answerer = parts.answerer
+            with self._turns.turn():
+                return AnswerView.model_validate(answerer.ask(asked))
+
+        return await self._run(context, work)
+
+    async def search(
+        self,
+        context: Context[Any, Any],
+        *,
+        query: str,
+        corpus: str | None = None,
+        top_k: int = 10,
+        mode: Literal["hybrid", "keyword", "vector"] = "hybrid",
+        filters: dict[str, Any] | None = None,
+    ) -> SearchView:
+        """Find the passages of a corpus that match a query best, by keywords, by meaning, or by both.
+
+        Each hit has its text, its document's id and its place there. Leave `corpus` out where there is but
+        one.
+        """
+
+        def work(key: Key) -> SearchView:
+            request = SearchRequest(query, self._corpus(corpus), top_k, filters or {}, Mode(mode))
+            return SearchView.model_validate(self._parts().searcher.search(request))
+
+        return await self._run(context, work)
+
+    async def get_document(
+        self,
+        context: Context[Any, Any],
+        *,
+        document_id: UUID,
+        version: int | None = None,
+        start: int = 0,
+        end: int | None = None,
+    ) -> DocumentPartView:
+        """Read a document, or its characters from `start` to `end`; at most 20,000 at once.
+
+        A citation names the `version` that it quotes; without one you get the newest. `characters` tells how
+        long the whole text is.
+        """
+
+        def work(key: Key) -> DocumentPartView:
+            if start < 0 or (end is not None and end < start) or (version is not None and version < 1):
+                raise ToolError("Give 0 <= start <= end, and a version from 1 on.")
+            with self._parts().database.transaction() as session:
+                found = documents.text(session, document_id, version)
+            last = min(len(found.text), start + MOST_CHARACTERS, len(found.text) if end is None else end)
+            return DocumentPartView(
+                document_id=document_id,
+                version=found.version,
+                source=found.source,
+                title=found.title,
+                characters=len(found.text),
+                start=min(start, last),
+                end=last,
+                text=found.text[start:last],
+            )
+
+        return await self._run(context, work)
+
+    def _corpus(self, name: str | None) -> str:
+        if name is not None:
+            return name
+        with self._parts().database.transaction() as session:
+            return only_corpus(session)
+
+    async def _run(self, context: Context[Any, Any], work: Callable[[Key], T]) -> T:
+        """Do a tool's work in a thread for whoever calls; what fails tells no more than over HTTP."""
+
+        def guarded() -> T:
+            try:
+                return work(self._key_of(context))
+            except (ApiError, StoreError, RagError) as error:
+                raise ToolError(json.loads(bytes(problem_response(error).body))["detail"]) from None
+
+        return await to_thread.run_sync(guarded)
+
+
+def make_server(tools: Tools, version: str) -> MCPServer[Any]:
+    """A server with these tools, for any transport."""
+    server: MCPServer[Any] = MCPServer("groundwork", instructions=INSTRUCTIONS, version=version)
+    for tool in (tools.ask, tools.search, tools.get_document):
+        server.tool(annotations=READS)(tool)
+    return server
+
+
+def key_in(headers: Headers | Any, parts: Application) -> Key:
+    """The key in a request's headers.
+
+    Raises:
+        MissingKeyError: There is none.
+        InvalidKeyError: It is unknown, expired or revoked.
+    """
+    scheme, _, secret = ((headers or {}).get("authorization") or "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise MissingKeyError
+    with parts.database.transaction() as session:
+        return access.authenticate(session, secret)
+
+
+class OverHttp:
+    """The server over streamable HTTP, for those who have a key.
+
+    It keeps no state between requests, so any process behind a port can serve any of them.
+    """
+
+    def __init__(self, parts: Callable[[], Application], turns: Turns, version: str) -> None:
+        self._parts = parts
+        tools = Tools(parts, turns, lambda context: key_in(context.headers, parts()))
+        self._server = make_server(tools, version)
+        # Whoever has no key is sent away, so that a page in a browser that was led here gets nothing.
+        self._app: ASGIApp = self._server.streamable_http_app(
+            streamable_http_path=PATH,
+            json_response=True,
+            stateless_http=True,
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+
+    def running(self) -> Any:
+        """The context in which requests can be served; it can be entered once."""
+        return self._server.session_manager.run()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await to_thread.run_sync(key_in, Headers(scope=scope), self._parts())
+        except (ApiError, StoreError) as error:
+            await problem_response(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
