@@ -104,16 +104,21 @@ class Journey:
         hashes = [sha256(document.text) for document in batch]
         with self._database.transaction() as session:
             known = documents.known(session, self._corpus.id, [document.source for document in batch])
-            originals = documents.by_sha256(session, self._corpus.id, hashes)
+            changed = [
+                digest
+                for document, digest in zip(batch, hashes, strict=True)
+                if not is_unchanged(document, digest, known.get(document.source))
+            ]
+            originals = documents.by_sha256(session, self._corpus.id, changed) if changed else {}
         compared = _Compared()
         twins: set[str] = set()
         for document, digest in zip(batch, hashes, strict=True):
             old = known.get(document.source)
-            if old is not None and old.sha256 == digest and not _moves_title(document, old):
+            if old is not None and is_unchanged(document, digest, old):
                 compared.unchanged.append(document)
                 if _label(document) != _label(old):
                     compared.relabelled.append((old, document))
-            elif digest in twins or _differs(originals.get(digest), old):
+            elif digest in twins or is_copy(originals.get(digest), old):
                 copy = DocumentWithChunks(_new(document, digest), (), originals.get(digest))
                 compared.copies.append(copy)
             else:
@@ -221,7 +226,12 @@ class _Chunked:
         return self.fresh.document.text[span.start : span.end]
 
 
-def _differs(original: UUID | None, old: Document | None) -> bool:
+def is_unchanged(document: RawDocument, digest: str, old: Document | None) -> bool:
+    """Whether a document, whose text has this hash, has nothing new to be embedded."""
+    return old is not None and old.sha256 == digest and not _moves_title(document, old)
+
+
+def is_copy(original: UUID | None, old: Document | None) -> bool:
     """Whether another document than the old one at this source is current with the text."""
     return original is not None and (old is None or original != old.id)
 

@@ -191,6 +191,20 @@ def waiting(session: Session, host: str, limit: int) -> list[Job]:
     return [_job(row) for row in session.execute(statement)]
 
 
+def chunks_per_s(session: Session, corpus_id: int | None) -> float | None:
+    """How fast the last jobs that are done made chunks, those of this corpus if there are any; None: none."""
+    chunks = JobRow.counts["chunks"].as_integer()
+    of_corpus = case((JobRow.corpus_id == corpus_id, 0), else_=1)
+    rows = session.execute(
+        select(chunks, JobRow.seconds)
+        .where(JobRow.status == JobStatus.DONE, chunks > 0, JobRow.seconds > 0)
+        .order_by(of_corpus, JobRow.started_at.desc())
+        .limit(3)
+    ).all()
+    seconds = sum(float(one) for _, one in rows)
+    return sum(int(made) for made, _ in rows) / seconds if rows else None
+
+
 def claim(session: Session, job_id: UUID, token: UUID, allowed: Sequence[JobStatus] = RESUMABLE) -> Job:
     """Make the job this process's, if it is in an allowed state; its lock is held already.
 

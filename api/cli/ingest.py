@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,9 +18,14 @@ from api.cli.common import (
     system_user,
 )
 from api.cli.exits import CommandError, ExitCode
-from api.cli.progress import print_report, showing
+from api.cli.progress import print_forecast, print_report, showing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ingest.options import IngestOptions
     from ingest.report import Report
 
@@ -35,6 +41,9 @@ def ingest(
     ],
     corpus: CorpusName,
     prune: Annotated[bool, typer.Option("--prune", help="Remove documents that are gone from PATH.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Store nothing; tell what would happen, how long and how large.")
+    ] = False,
     text_field: Annotated[str | None, typer.Option(help="Field of JSONL and CSV with the text.")] = None,
     id_field: Annotated[str | None, typer.Option(help="Field that identifies a record.")] = None,
     title_field: Annotated[str | None, typer.Option(help="Field with the title.")] = None,
@@ -61,6 +70,9 @@ def ingest(
     )
     options = IngestOptions(read=reading, metadata=_parse_metadata(metadata or []), prune=prune)
     find_inputs(paths)  # before the seconds that loading takes
+    if dry_run:
+        _forecast(paths, corpus, data_dir=data_dir, options=options, as_json=as_json)
+        return
     report = _ingest(paths, corpus, data_dir=data_dir, options=options, as_json=as_json)
     if as_json:
         print_json(report.to_json())
@@ -98,6 +110,42 @@ def _ingest(
                 progress=progress,
                 user=system_user(),
             )
+
+
+def _forecast(
+    paths: list[str],
+    corpus_name: str,
+    *,
+    data_dir: DataDir,
+    options: "IngestOptions",
+    as_json: bool,
+) -> None:
+    """Tell what an ingestion would do; a corpus that does not exist is not made for it."""
+    with running(data_dir) as application, showing(as_json) as progress:
+        from api.bulk import limits_of
+        from ingest.dry_run import forecast
+        from store import corpora
+        from store.errors import UnknownCorpusError
+
+        def embed(texts: "Sequence[str]") -> "NDArray[np.float32]":
+            return application.encoder.encode(texts)  # loaded only where it has to be tried
+
+        corpus = None
+        with suppress(UnknownCorpusError), application.database.transaction() as session:
+            corpus = corpora.get(session, corpus_name)
+        found = forecast(
+            paths,
+            corpus,
+            database=application.database,
+            embed=embed,
+            options=options,
+            limits=limits_of(application.settings),
+            progress=progress,
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_forecast(found)
 
 
 def _parse_metadata(pairs: list[str]) -> dict[str, Any]:

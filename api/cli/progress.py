@@ -10,6 +10,7 @@ from api.cli.common import note, shorten
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ingest.dry_run import Forecast
     from ingest.report import Progress, Report
 
 SHOWN_PROBLEMS = 20
@@ -105,3 +106,14 @@ def print_report(report: "Report") -> None:
     more = sum(report.problem_counts.values()) - SHOWN_PROBLEMS
     if more > 0:
         note(f"… and {more:,} more; --json lists them.")
+
+
+def print_forecast(forecast: "Forecast") -> None:
+    """Print what an ingestion would do."""
+    counts = forecast.to_json()["documents"]
+    shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    print(f"Nothing was stored. Documents: {shown or 'none'}.")
+    print(
+        f"To embed: about {forecast.chunks:,} chunks in {told_time(forecast.seconds)}; "
+        f"to store: about {forecast.size_bytes / 1e6:,.0f} MB."
+    )

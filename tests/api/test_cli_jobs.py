@@ -64,3 +64,12 @@ def test_finished_job_is_watched_once(rag: Rag, job_id: str) -> None:
     assert watched.code == 0
     assert "done" in watched.err
     assert "100%" in watched.err
+
+
+def test_dry_run_stores_nothing(rag: Rag, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Dogs are welcome.")
+    told = rag("ingest", tmp_path / "a.txt", "--corpus", "notes", "--dry-run", "--json")
+    assert (told.code, told.json["dry_run"], told.json["documents"]["new"]) == (0, True, 1)
+    assert "1 new" in rag("ingest", tmp_path / "a.txt", "--corpus", "notes", "--dry-run").out
+    assert rag("corpora", "list", "--json").json["corpora"] == []
+    assert rag("jobs", "list", "--json").json["jobs"] == []
