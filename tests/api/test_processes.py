@@ -5,14 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
+from store import access
 from store.postgres import Database
+from store.types import Role
 
 RUN = "from api.cli import main; main()"
 RUN_AND_TELL = """
@@ -88,3 +92,38 @@ def test_port_in_use_is_2_and_says_how_to_choose_another(environment: dict[str, 
         assert second.returncode == 2
         assert port in err
         assert "--port" in err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_job_of_a_killed_server_is_finished_by_the_next(
+    environment: dict[str, str], database: Database
+) -> None:
+    records = "".join(json.dumps({"id": n, "text": f"Sentence number {n}. " * 20}) + "\n" for n in range(300))
+    with database.transaction() as session:
+        secret = access.create_key(session, "ada", Role.CONTRIBUTOR).secret
+    headers = {"Authorization": f"Bearer {secret}"}
+    with server(environment, "--json") as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        client = httpx.Client(base_url=url, headers=headers, timeout=60)
+        client.post("/v1/corpora", json={"name": "notes"}).raise_for_status()
+        form = {"corpus": "notes"}
+        files = [("file", ("a.jsonl", records.encode()))]
+        job_id = client.post("/v1/jobs", data=form, files=files).raise_for_status().json()["id"]
+        while not (before := client.get(f"/v1/jobs/{job_id}").json()["documents"].get("done", 0)):
+            time.sleep(0.05)
+        process.kill()
+        client.close()
+    assert before < 300
+    with server(environment, "--json") as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+            while (job := client.get(f"/v1/jobs/{job_id}").json())["status"] != "done":
+                assert job["status"] in ("running", "interrupted", "queued"), job
+                time.sleep(0.2)
+    assert job["documents"]["done"] == 300
+    with database.transaction() as session:
+        assert session.scalar(text("SELECT count(*) FROM documents")) == 300
+        assert session.scalar(text("SELECT count(*) FROM chunks WHERE searchable")) == job["chunks"]
