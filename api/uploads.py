@@ -9,18 +9,23 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from api.build import Application
-from api.bulk import known_suffixes
+from api.bulk import known_suffixes, limits_of
 from api.encoders import CorpusEncoder
 from api.errors import DocumentError
 from api.schemas.documents import DocumentBody, UploadForm, UploadView
+from api.settings import Settings
+from ingest.inputs import Input
 from ingest.jobs import ingest_readings
 from ingest.options import IngestOptions
+from ingest.reader_process import read_apart
 from ingest.readers import Problem, RawDocument, ReadOptions, media_type_of, read
 from ingest.report import Report
 from store import corpora, documents
 from store.types import Corpus
 
 PLAIN = "text/plain"
+HARMLESS = (PLAIN, "text/markdown")
+"""What is read without a process of its own."""
 UNKNOWN = "application/octet-stream"
 
 
@@ -87,7 +92,7 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
         with path.open("wb") as file:
             shutil.copyfileobj(upload.content, file)
         report = ingest_readings(
-            _readings(path, upload, parts.settings.max_upload_bytes),
+            _readings(path, upload, parts.settings),
             corpus,
             database=parts.database,
             embed=encoder.encode,
@@ -99,10 +104,13 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
     return _view(parts, corpus, upload, report)
 
 
-def _readings(path: Path, upload: Upload, max_bytes: int) -> Iterator[RawDocument | Problem]:
-    options = ReadOptions(encoding=upload.encoding, max_document_bytes=max_bytes)
+def _readings(path: Path, upload: Upload, settings: Settings) -> Iterator[RawDocument | Problem]:
+    options = ReadOptions(encoding=upload.encoding, max_document_bytes=settings.max_upload_bytes)
     title = upload.title or (upload.file_name or "").partition(".")[0] or None
     found = read(path, options, source=upload.source, media_type=upload.media_type, title=title)
+    if upload.file_name is not None or upload.media_type not in HARMLESS:
+        sent = Input(path, path.stat().st_size, None, upload.source, upload.media_type, title)
+        found = read_apart(sent, options, limits_of(settings))
     for item in found:
         if isinstance(item, RawDocument):
             yield replace(

@@ -12,13 +12,13 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from ingest.errors import IngestError, ReaderStartError
 from ingest.inputs import Input
 from ingest.limits import Limits
-from ingest.readers import ProblemKind, RawDocument, ReadOptions
+from ingest.readers import Problem, ProblemKind, RawDocument, ReadOptions
 from ingest.worker import Begun, Channel, Ended, GivenUp, Items, Message, Order
 
 _START_S = 60.0
@@ -151,6 +151,23 @@ class InputReading:
             self._process = _Process()
         self._process.greet(self._limits)
         return self._process
+
+
+def read_apart(found: Input, options: ReadOptions, limits: Limits) -> Iterator[RawDocument | Problem]:
+    """Gives what one input holds, read in a process of its own; that it was given up is a problem.
+
+    Raises:
+        ReaderStartError: the process cannot be started.
+    """
+    reading = InputReading([found], options, replace(limits, attempts=1))
+    try:
+        for one in reading:
+            if isinstance(one, Items):
+                yield from one.items
+            elif isinstance(one, GivenUp):
+                yield Problem(found.source, None, one.kind, one.reason)
+    finally:
+        reading.close()
 
 
 class _Process:

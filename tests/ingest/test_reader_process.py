@@ -11,8 +11,8 @@ import pytest
 from ingest.errors import ReaderStartError
 from ingest.inputs import Input
 from ingest.limits import Limits
-from ingest.reader_process import InputReading, Reading, Retried
-from ingest.readers import ProblemKind, RawDocument, ReadOptions
+from ingest.reader_process import InputReading, Reading, Retried, read_apart
+from ingest.readers import Problem, ProblemKind, RawDocument, ReadOptions
 from ingest.worker import Begun, Ended, GivenUp, Items
 
 
@@ -129,6 +129,17 @@ def test_mistake_of_a_reader_has_a_trace_without_text(tmp_path: Path) -> None:
     assert given_up.trace is not None
     assert "UnknownMediaTypeError" in given_up.trace
     assert "files.py" in given_up.trace
+
+
+def test_single_input_that_is_given_up_is_a_problem(tmp_path: Path) -> None:
+    hangs = Input(hanging(tmp_path / "a.txt"), name="upload://a.txt")
+    [problem] = read_apart(hangs, ReadOptions(), Limits(document_s=0.5))
+    assert isinstance(problem, Problem)
+    assert (problem.source, problem.kind) == ("upload://a.txt", ProblemKind.LIMIT)
+    written = Input(write(tmp_path / "b.txt", "B"), name="upload://b.txt")
+    assert [getattr(item, "source", None) for item in read_apart(written, ReadOptions(), Limits())] == [
+        "upload://b.txt"
+    ]
 
 
 def test_closing_ends_the_process_whatever_it_does(tmp_path: Path) -> None:
