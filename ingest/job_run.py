@@ -348,6 +348,7 @@ class JobRun:
                 for source in job_documents.left_open(session, job_id)
             ]
             job_documents.write(session, job_id, missing)
+            job_documents.forget_unchanged(session, self._job.corpus_id or 0, job_id)
             report = report_of(session, job_id, self._seconds())
             standing = replace(self._standing(), counts=report.to_json())
             jobs.settle(session, job_id, self._token, JobStatus.DONE, standing=standing)

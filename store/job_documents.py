@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, delete, func, not_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
+from store.jobs import JobStatus
 from store.tables import JobDocumentRow, JobRow, among
 
 
@@ -253,6 +254,26 @@ def page(
     if after is not None:
         statement = statement.where(tuple_(JobDocumentRow.source, JobDocumentRow.line) > after)
     return [_document(row) for row in session.execute(statement)]
+
+
+def forget_unchanged(session: Session, corpus_id: int, newer: UUID) -> None:
+    """Drop the rows of unchanged documents of the job before `newer`, if that left nothing to retry.
+
+    Its report keeps their number. Without this every look at a large corpus would leave as many rows.
+    """
+    before = session.execute(
+        select(JobRow.id)
+        .where(JobRow.corpus_id == corpus_id, JobRow.id != newer, JobRow.status == JobStatus.DONE)
+        .order_by(JobRow.started_at.desc())
+        .limit(1)
+    ).scalar()
+    if before is None or noted(session, before, failed=True, limit=1):
+        return
+    session.execute(
+        delete(JobDocumentRow)
+        .where(JobDocumentRow.job_id == before, JobDocumentRow.status == DocumentOutcome.UNCHANGED)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _set_open(session: Session, job_id: UUID, sources: Sequence[str], outcome: DocumentOutcome) -> None:

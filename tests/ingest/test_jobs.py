@@ -161,6 +161,16 @@ def test_document_over_a_limit_is_quarantined_and_not_read_again(
     assert rows(database, first)["a.txt"].status == DocumentOutcome.QUEUED
 
 
+def test_rows_of_unchanged_documents_last_until_the_next_job(
+    database: Database, run: Ingest, tmp_path: Path
+) -> None:
+    write_texts(tmp_path, 2)
+    first, second, third = (run(tmp_path).job_id for _ in range(3))
+    assert [len(rows(database, job_id)) for job_id in (first, second, third)] == [2, 0, 2]
+    with database.transaction() as session:
+        assert jobs.get(session, second).counts["documents"]["unchanged"] == 2
+
+
 @pytest.fixture
 def retry_failed(
     database: Database, corpus: Corpus, encoder: FakeEncoder
