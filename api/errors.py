@@ -26,6 +26,7 @@ from rag.errors import (
 )
 from store.errors import (
     CorpusExistsError,
+    DatabaseFullError,
     DatabaseUnavailableError,
     EncoderMismatchError,
     FilterError,
@@ -229,6 +230,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     DatabaseUnavailableError: Kind(
         503, "Database unavailable", "The server's database cannot be reached. Try again later."
     ),
+    DatabaseFullError: Kind(507, "Database full", "The server has no room left; its log has more."),
     CheckpointError: Kind(503, "Generator not available", UNLOADED),
     EncoderFilesError: Kind(503, "Encoder not available", UNLOADED),
     RerankerError: Kind(503, "Reranker not available", UNLOADED),

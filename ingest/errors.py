@@ -62,6 +62,13 @@ class ReaderStartError(IngestError):
         )
 
 
+class ReadingError(IngestError):
+    """Reading stopped by a mistake of ours."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Reading documents stopped: {reason}. Please report it; what was stored stays.")
+
+
 class RequestError(IngestError):
     """The request of a stored job cannot be carried out again."""
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import IO
 
-from ingest.errors import IngestError, ReaderStartError
+from ingest.errors import IngestError, ReaderStartError, ReadingError
 from ingest.inputs import Input
 from ingest.limits import Limits
 from ingest.readers import Problem, ProblemKind, RawDocument, ReadOptions
@@ -89,6 +89,8 @@ class InputReading:
             self._buffer.put(error, 0)
         except OSError as error:
             self._buffer.put(ReaderStartError(error.strerror or type(error).__name__), 0)
+        except Exception as error:  # whoever waits for what is read must not wait for ever
+            self._buffer.put(ReadingError(type(error).__name__), 0)
 
     def _read_all(self) -> None:
         done = 0

@@ -147,6 +147,18 @@ class DatabaseUnavailableError(StoreError):
         super().__init__(f"PostgreSQL at {where} cannot be reached: {reason}. {mend}")
 
 
+class DatabaseFullError(StoreError):
+    """PostgreSQL has no room left, on its disk or in its memory."""
+
+    def __init__(self, where: str, reason: str):
+        self.where = where
+        self.reason = reason
+        super().__init__(
+            f"PostgreSQL at {where} has no room left: {reason}. Make room on its machine, then try again; "
+            "nothing was half written."
+        )
+
+
 class IndexCorruptError(StoreError):
     """A snapshot of an index cannot be trusted."""
 

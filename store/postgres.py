@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-from store.errors import DatabaseUnavailableError, StoreError
+from store.errors import DatabaseFullError, DatabaseUnavailableError, StoreError
 
 if TYPE_CHECKING:
     from store.embedded import EmbeddedServer
@@ -44,6 +44,7 @@ class Database:
 
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
+            DatabaseFullError: It has no room left; nothing was stored.
         """
         with self._reached(), Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
@@ -110,11 +111,14 @@ class Database:
         try:
             yield
         except (DBAPIError, psycopg.Error) as error:
-            if not _is_connection_lost(error):
+            lost, full = _is_connection_lost(error), _is_full(error)
+            if not lost and not full:
                 raise
             where = self.engine.url.render_as_string(hide_password=True)
             cause = error.orig if isinstance(error, DBAPIError) else error
             reason = (str(cause).strip() or "the connection was lost").splitlines()[0].removesuffix(".")
+            if full:
+                raise DatabaseFullError(where, reason) from error
             if self._server is not None:
                 raise DatabaseUnavailableError(where, reason, self._server.mend) from error
             raise DatabaseUnavailableError(where, reason) from error
@@ -228,6 +232,12 @@ def _engine(url: str) -> Engine:
         # Without an encoding, a database in SQL_ASCII would hand out bytes before it can be refused.
         connect_args={"options": "-c timezone=utc", "connect_timeout": 10, "client_encoding": "utf8"},
     )
+
+
+def _is_full(error: DBAPIError | psycopg.Error) -> bool:
+    """Tell a disk or memory that is used up from a statement that is wrong, by SQLSTATE."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, psycopg.Error) and cause.sqlstate in ("53100", "53200")
 
 
 def _is_connection_lost(error: DBAPIError | psycopg.Error) -> bool:

@@ -18,7 +18,7 @@ from api.cli.common import (
     system_user,
 )
 from api.cli.exits import CommandError, ExitCode
-from api.cli.progress import print_forecast, print_report, showing
+from api.cli.progress import print_forecast, print_report, saying_how_to_go_on, showing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ def _ingest(
         with application.database.transaction() as session:
             corpus = application.corpus_to_fill(session, corpus_name)
         encoder = CorpusEncoder(application, corpus)
-        with showing(as_json) as progress:
+        with saying_how_to_go_on(), showing(as_json) as progress:
             return run(
                 paths,
                 corpus,

@@ -8,7 +8,7 @@ import typer
 
 from api.cli.common import AsJson, DataDir, note, print_json, print_table, running, shorten
 from api.cli.exits import CommandError, ExitCode
-from api.cli.progress import print_report, showing, told_time
+from api.cli.progress import print_report, saying_how_to_go_on, showing, told_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,12 @@ def resume(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> 
     """Go on with a job that was paused, interrupted or failed, here and now."""
     from api.bulk import open_job
 
-    with running(data_dir) as application, showing(as_json) as progress, open_job(application, job_id) as run:
+    with (
+        running(data_dir) as application,
+        saying_how_to_go_on(),
+        showing(as_json) as progress,
+        open_job(application, job_id) as run,
+    ):
         report = run.to_end(progress)
     if as_json:
         print_json(report.to_json())

@@ -65,6 +65,18 @@ class _Notes:
             note(f"{share:4.0%}  {told(progress)}")
 
 
+@contextmanager
+def saying_how_to_go_on() -> "Iterator[None]":
+    """When the database goes away, or somebody stops the ingestion, say that nothing has to be done twice."""
+    from store.errors import DatabaseFullError, DatabaseUnavailableError
+
+    try:
+        yield
+    except (DatabaseFullError, DatabaseUnavailableError, KeyboardInterrupt, SystemExit):
+        note("What was stored stays. The same command, or `rag jobs resume`, goes on where this stopped.")
+        raise
+
+
 def told(progress: "Progress") -> str:
     """The progress in words: how many documents, how fast, how long it will still take."""
     words = [f"{progress.documents:,} documents"]

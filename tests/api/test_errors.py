@@ -16,6 +16,7 @@ from tests.api.conftest import assert_problem, serving_app
 
 FOR_THE_LOG_ONLY = {
     ingest.errors.ReaderStartError,
+    ingest.errors.ReadingError,
     ingest.errors.RequestError,
     store.errors.StoreError,
     store.errors.IndexCorruptError,

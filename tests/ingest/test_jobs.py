@@ -6,6 +6,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import text
 
 from ingest.errors import JobStoppedError
 from ingest.ingest import Journey
@@ -16,12 +17,17 @@ from ingest.limits import Limits
 from ingest.options import IngestOptions, JobRequest, parse_request, without_password
 from ingest.report import DocumentCounts, Progress
 from store import job_documents, jobs
-from store.errors import JobTakenError
+from store.errors import DatabaseFullError, JobTakenError
 from store.job_documents import DocumentOutcome, JobDocument
 from store.jobs import Job, JobStatus, Wanted
 from store.postgres import Database
 from store.types import Corpus
 from tests.ingest.conftest import FakeEncoder, Ingest, word_tokens
+
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
 
 Open = Callable[..., JobRun]
 Retry = Callable[[UUID], DocumentCounts]
@@ -231,6 +237,23 @@ def test_document_that_breaks_the_encoder_fails_alone(
     assert row.trace is not None
     assert "RuntimeError" in row.trace
     assert "poison" not in row.trace + str(row.reason)
+
+
+def test_full_disk_stops_the_job_which_goes_on_when_there_is_room(
+    database: Database, run: Ingest, tmp_path: Path
+) -> None:
+    write_texts(tmp_path, 3)
+    with database.transaction() as session:
+        session.execute(text(FULL))
+        session.execute(text("CREATE TRIGGER full_disk BEFORE INSERT ON chunks EXECUTE FUNCTION full_disk()"))
+    with pytest.raises(DatabaseFullError, match="no room left"):
+        run(tmp_path)
+    assert "no room left" in str(the_job(database).error)
+    with database.transaction() as session:
+        session.execute(text("DROP TRIGGER full_disk ON chunks"))
+        session.execute(text("DROP FUNCTION full_disk"))
+    assert run(tmp_path).documents == DocumentCounts(done=3)
+    assert the_job(database).status == JobStatus.DONE
 
 
 def test_broken_encoder_fails_the_job(database: Database, corpus: Corpus, tmp_path: Path) -> None:

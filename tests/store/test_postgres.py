@@ -10,7 +10,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from store import corpora
-from store.errors import DatabaseUnavailableError, StoreError
+from store.errors import DatabaseFullError, DatabaseUnavailableError, StoreError
 from store.postgres import (
     Database,
     check_suitable,
@@ -148,3 +148,12 @@ def test_alembic_command_line_migrates_the_database_of_the_environment(databases
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_full_disk_of_the_database_says_so(database: Database) -> None:
+    full = "DO $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$"
+    with (
+        pytest.raises(DatabaseFullError, match=r"no room left: No space left on device.*Make room"),
+        database.transaction() as session,
+    ):
+        session.execute(text(full))
