@@ -105,6 +105,7 @@ def train(
     model = (make or first_model)(settings).to(device)
     optimizer = make_optimizer(model, settings)
     lineage = describe(settings, len(plan), split.train)
+    lineage["precision"] = "bfloat16" if multiplies_bfloat16(device) else "float32"
     state = State(model, optimizer, settings.out / RESUME, lineage)
     at = state.resume()
     journal = Journal(settings.out, len(plan), settings.report_every, report)
@@ -167,8 +168,12 @@ def prepare(examples: Sequence[Example], reader: Reader, seed: int) -> list[Targ
 
 def precision(device: str) -> torch.autocast:
     """bfloat16 matrix products where the device has instructions for them, float32 elsewhere."""
-    fast = device == "cuda" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device, torch.bfloat16, enabled=fast)
+    return torch.autocast(device, torch.bfloat16, enabled=multiplies_bfloat16(device))
+
+
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether a device has instructions for matrix products in bfloat16."""
+    return device == "cuda" or torch.cpu._is_avx512_bf16_supported()
 
 
 def make_optimizer(model: Generator, settings: TrainSettings) -> torch.optim.AdamW:
