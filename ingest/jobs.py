@@ -98,7 +98,8 @@ def ingest_readings(
     """Brings what a reader gives into a corpus (an upload from `source`); like `ingest` in all else."""
     request = JobRequest(options=options or IngestOptions())
     with database.transaction() as session:
-        job_id = jobs.create(session, NewJob(corpus.id, user, UPLOAD, host=this_host()))
+        own = NewJob(corpus.id, user, UPLOAD, host=this_host(), status=JobStatus.PAUSED)
+        job_id = jobs.create(session, own)
     inputs = Inputs([Input(Path(), name=source)], ())
     journey = Journey(corpus, database, embed=embed, tokens=tokens, options=request.options)
 
@@ -110,10 +111,15 @@ def ingest_readings(
 
 
 def find_or_create(database: Database, corpus: Corpus, request: JobRequest, user: str | None) -> UUID:
-    """Returns the job of this request that has not come to its end; makes one when there is none."""
+    """Returns the job of this request that has not come to its end; makes one when there is none.
+
+    It is for the caller to work on: a new one begins paused.
+    """
     with database.transaction() as session:
         unfinished = jobs.unfinished(session, corpus.id, request.fingerprint)
-        return create_for_paths(session, corpus, request, user) if unfinished is None else unfinished.id
+        if unfinished is not None:
+            return unfinished.id
+        return create_for_paths(session, corpus, request, user, JobStatus.PAUSED)
 
 
 def open_run(
@@ -149,9 +155,15 @@ def open_run(
     )
 
 
-def create_for_paths(session: Session, corpus: Corpus, request: JobRequest, user: str | None) -> UUID:
+def create_for_paths(
+    session: Session,
+    corpus: Corpus,
+    request: JobRequest,
+    user: str | None,
+    status: JobStatus = JobStatus.QUEUED,
+) -> UUID:
     """Makes a job for paths of this machine."""
-    new = NewJob(corpus.id, user, BULK, request.to_json(), request.fingerprint, this_host())
+    new = NewJob(corpus.id, user, BULK, request.to_json(), request.fingerprint, this_host(), status)
     return jobs.create(session, new)
 
 

@@ -70,7 +70,8 @@ class NewJob:
     """A job to be made.
 
     `fingerprint` is the same for the same request, so that it finds its unfinished job again. `host` names
-    the machine that has the files; None: any can work on it.
+    the machine that has the files; None: any can work on it. A job whose maker works on it itself begins
+    paused, which no server takes up.
     """
 
     corpus_id: int
@@ -79,6 +80,7 @@ class NewJob:
     request: Mapping[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     host: str | None = None
+    status: JobStatus = JobStatus.QUEUED
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def create(session: Session, job: NewJob) -> UUID:
             corpus_id=job.corpus_id,
             user_id=None if job.user is None else ensure_user(session, job.user),
             kind=job.kind,
-            status=JobStatus.QUEUED,
+            status=job.status,
             request=dict(job.request),
             fingerprint=job.fingerprint,
             host=job.host,

@@ -12,7 +12,7 @@ from ingest.errors import JobStoppedError
 from ingest.ingest import Journey
 from ingest.inputs import Input, Inputs, find_inputs
 from ingest.job_run import JobRun
-from ingest.jobs import find_or_create, ingest, open_run, retry
+from ingest.jobs import find_or_create, ingest, open_run, retry, this_host
 from ingest.limits import Limits
 from ingest.options import IngestOptions, JobRequest, parse_request, without_password
 from ingest.report import DocumentCounts, Progress
@@ -141,6 +141,14 @@ def test_job_has_one_worker(open_job: Open, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("A")
     with open_job(tmp_path / "a.txt"), pytest.raises(JobTakenError):
         open_job(tmp_path / "a.txt")
+
+
+def test_job_that_its_maker_works_on_is_left_alone_by_servers(database: Database, corpus: Corpus) -> None:
+    request = JobRequest(("/a",))
+    job_id = find_or_create(database, corpus, request, None)
+    with database.transaction() as session:
+        assert jobs.waiting(session, this_host(), 10) == []
+    assert find_or_create(database, corpus, request, None) == job_id
 
 
 def test_interrupt_pauses_the_job(database: Database, open_job: Open, tmp_path: Path) -> None:
