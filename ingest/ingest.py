@@ -21,6 +21,7 @@ from ingest.split import Outline, Span, Tokens, split_all
 from store import documents
 from store.index.search_text import search_text
 from store.job_documents import DocumentOutcome
+from store.places import places_between
 from store.postgres import Database
 from store.types import (
     Corpus,
@@ -141,7 +142,14 @@ class Journey:
             DocumentWithChunks(
                 _new(one.fresh.document, one.fresh.sha256),
                 [
-                    NewChunk(span.start, span.end, one.text_of(span), span.heading_path, vectors[text])
+                    NewChunk(
+                        span.start,
+                        span.end,
+                        one.text_of(span),
+                        span.heading_path,
+                        vectors[text],
+                        places_between(one.fresh.document.places, span.start, span.end),
+                    )
                     for span, text in zip(one.spans, one.texts, strict=True)
                 ],
             )

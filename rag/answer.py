@@ -26,6 +26,7 @@ from rag.retriever.retriever import Found, Fusion, Hit, Retriever
 from rag.retriever.widen import Context, Expand, widen
 from store import conversations, corpora, sessions
 from store.index.analysis import clean
+from store.places import place_between
 from store.postgres import Database
 from store.responses import NewResponse, ResponseCitation, ResponseHit, Turn
 from store.sessions import Place
@@ -87,6 +88,8 @@ class AnswerHit:
     scores: HitScores
     folded: tuple[int, ...] = ()
     context: Context | None = None
+    place: Mapping[str, str | int] = field(default_factory=dict)
+    """Its page, sheet and row, slide or time; empty where the file has none."""
 
 
 @dataclass(frozen=True)
@@ -276,6 +279,7 @@ def answer_hits(hits: Sequence[Hit], relevance: Sequence[float]) -> tuple[Answer
                 hit.keyword, hit.vector, hit.fused, relevance[i] if relevance else hit.rerank, hit.final
             ),
             folded=hit.folded,
+            place=place_between(hit.chunk.places, hit.chunk.start, hit.chunk.end),
         )
         for i, hit in enumerate(hits)
     )

@@ -8,7 +8,7 @@ citation and no content word of it was written (rather than copied) that the chu
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from rag.generator.compose import Segment
 from rag.generator.generate import Generated
 from rag.retriever.retriever import Hit
 from store import documents
+from store.places import place_between
 from store.postgres import Database
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Citation:
     quote: str
     answer_start: int
     answer_end: int
+    place: Mapping[str, str | int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,19 @@ def cite(database: Database, generated: Generated, hits: Sequence[Hit]) -> tuple
 
 def _propose(segment: Segment, hit: Hit) -> Citation:
     chunk = hit.chunk
+    start, end = chunk.start + segment.start, chunk.start + segment.end
     return Citation(
         id=0,
         document_id=chunk.document_id,
         document_version=chunk.document_version,
         chunk_id=chunk.id,
         source=chunk.source,
-        start=chunk.start + segment.start,
-        end=chunk.start + segment.end,
+        start=start,
+        end=end,
         quote=chunk.text[segment.start : segment.end],
         answer_start=segment.answer_start,
         answer_end=segment.answer_end,
+        place=place_between(chunk.places, start, end),
     )
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
+from store import places
 from store.errors import UnknownDocumentError
 from store.filters import compile_filter
 from store.index_log import decode_embedding
@@ -312,6 +313,7 @@ def _chunks() -> Select[*tuple[Any, ...]]:
         ChunkRow.text,
         ChunkRow.heading_path,
         DocumentRow.document_metadata,
+        ChunkRow.places,
     ).join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
 
 
@@ -327,4 +329,5 @@ def _chunk(row: Row[*tuple[Any, ...]]) -> Chunk:
         text=row.text,
         heading_path=tuple(row.heading_path),
         metadata=row.document_metadata,
+        places=places.from_json(row.places),
     )

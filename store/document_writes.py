@@ -13,11 +13,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from psycopg.types.json import Jsonb
 from sqlalchemy import func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from store import corpora
+from store import corpora, places
 from store.document_reads import by_ids, by_sha256, get
 from store.errors import UnknownDocumentError
 from store.index_log import append_added, encode_embedding, lock_corpus, withdraw
@@ -229,13 +230,14 @@ def _write_chunks(session: Session, corpus_id: int, placements: Sequence[_Placem
     current = [placement for placement in placements if placement.duplicate_of is None]
     columns = (
         "corpus_id, document_id, version, ordinal, start_offset, end_offset, "
-        "text, heading_path, embedding, searchable"
+        "text, heading_path, places, embedding, searchable"
     )
     with (
         _cursor(session) as cursor,
         cursor.copy(f"COPY chunks ({columns}) FROM STDIN (FORMAT BINARY)") as copy,
     ):
-        copy.set_types(["int8", "uuid", "int4", "int4", "int4", "int4", "text", "text[]", "bytea", "bool"])
+        numbers = ["int8", "uuid", "int4", "int4", "int4", "int4"]
+        copy.set_types([*numbers, "text", "text[]", "jsonb", "bytea", "bool"])
         for placement in current:
             for ordinal, chunk in enumerate(placement.item.chunks):
                 copy.write_row(
@@ -248,6 +250,7 @@ def _write_chunks(session: Session, corpus_id: int, placements: Sequence[_Placem
                         chunk.end,
                         chunk.text,
                         list(chunk.heading_path),
+                        Jsonb(places.to_json(chunk.places)),
                         encode_embedding(chunk.embedding),
                         True,
                     )
@@ -307,6 +310,7 @@ def _copy_chunks(session: Session, original: UUID, sha256: str, document_id: UUI
         ChunkRow.end_offset,
         ChunkRow.text,
         ChunkRow.heading_path,
+        ChunkRow.places,
         ChunkRow.embedding,
     )
     rows = (

@@ -58,14 +58,26 @@ class Corpus:
 
 
 @dataclass(frozen=True)
+class Place:
+    """From the character `start` on, until the next place, a text stands here: `{"page": 3}` and the like."""
+
+    start: int
+    facts: Mapping[str, str | int]
+
+
+@dataclass(frozen=True)
 class NewChunk:
-    """A chunk on its way into the store; its embedding has shape `(dimension,)`, unit length."""
+    """A chunk on its way into the store; its embedding has shape `(dimension,)`, unit length.
+
+    `places` are those of the document that reach into the chunk, in order.
+    """
 
     start: int
     end: int
     text: str
     heading_path: tuple[str, ...]
     embedding: Float16Vector
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +138,7 @@ class Chunk:
     text: str
     heading_path: tuple[str, ...]
     metadata: Mapping[str, Any]
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)

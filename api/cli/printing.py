@@ -1,7 +1,7 @@
 """Answers and hits as a person reads them."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from api.cli.common import shorten
 from api.schemas.answers import AnswerView, CitationView, HitView, QueryChangeView
@@ -48,7 +48,7 @@ def print_hits(hits: Sequence[HitView]) -> None:
         scores = ", ".join(
             f"{name} {score:.3f}" for name, score in hit.scores.model_dump().items() if score is not None
         )
-        print(f"  {rank}. {hit.source}:{hit.start}-{hit.end}  ({scores})")
+        print(f"  {rank}. {hit.source}:{hit.start}-{hit.end}{_at(hit.place)}  ({scores})")
         if hit.folded:
             print(f"     and {len(hit.folded)} more that say the same")
         _print_indented(shorten(hit.context.text if hit.context else hit.text, 240))
@@ -56,7 +56,8 @@ def print_hits(hits: Sequence[HitView]) -> None:
 
 def _print_citation(citation: CitationView, hit: HitView | None) -> None:
     quote = shorten(citation.quote, QUOTE_CHARACTERS)
-    print(f'  [{citation.id}] {citation.source}:{citation.start}-{citation.end} "{quote}"')
+    place = f"{citation.source}:{citation.start}-{citation.end}{_at(citation.place)}"
+    print(f'  [{citation.id}] {place} "{quote}"')
     if hit is not None:
         start, end = citation.start - hit.start, citation.end - hit.start
         before = hit.text[max(0, start - AROUND_CHARACTERS) : start]
@@ -65,6 +66,19 @@ def _print_citation(citation: CitationView, hit: HitView | None) -> None:
         closing = "…" if end + AROUND_CHARACTERS < len(hit.text) else ""
         around = " ".join(f"{before}»{hit.text[start:end]}«{after}".split())
         _print_indented(f"{opening}{around}{closing}")
+
+
+def told_place(place: Mapping[str, str | int]) -> str:
+    """A place in words: `page 3–4`, `sheet Sales, row 12`; empty where there is none."""
+    return ", ".join(
+        f"{name} {fact}" + (f"–{place[last]}" if (last := f"last_{name}") in place else "")
+        for name, fact in place.items()
+        if not name.startswith("last_")
+    )
+
+
+def _at(place: Mapping[str, str | int]) -> str:
+    return f", {told}" if (told := told_place(place)) else ""
 
 
 def _print_indented(text: str) -> None:

@@ -36,8 +36,9 @@ from store.errors import (
     UnknownCorpusError,
     UnknownDocumentError,
 )
+from store.places import place_between
 from store.positions import Batch
-from store.types import DocumentStatus
+from store.types import Chunk, DocumentStatus
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=OF_EVERY_ROUTE)
 
@@ -188,7 +189,7 @@ def show_document(
     return DocumentWithChunksView(
         **DocumentView.model_validate(document).model_dump(),
         shown_version=shown,
-        chunks=[ChunkView.model_validate(chunk) for chunk in chunks],
+        chunks=[_chunk_view(chunk) for chunk in chunks],
     )
 
 
@@ -259,6 +260,13 @@ def _conditions(filters: str | None) -> dict[str, Any]:
     if not isinstance(conditions, dict):
         raise FilterError(filters, "it is not an object")
     return conditions
+
+
+def _chunk_view(chunk: Chunk) -> ChunkView:
+    place = place_between(chunk.places, chunk.start, chunk.end)
+    return ChunkView(
+        id=chunk.id, start=chunk.start, end=chunk.end, heading_path=list(chunk.heading_path), place=place
+    )
 
 
 def _form_upload(fields: dict[str, Any]) -> Upload:

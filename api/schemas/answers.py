@@ -25,12 +25,13 @@ ANSWER_EXAMPLE: dict[str, Any] = {
             "document_id": "8a6f7b0e-7c53-4f43-8d0a-2a9c3c1f0d11",
             "document_version": 1,
             "chunk_id": 17,
-            "source": "file:///srv/handbook/leave.md",
+            "source": "file:///srv/handbook/leave.pdf",
             "start": 1042,
             "end": 1053,
             "quote": "Thirty days",
             "answer_start": 0,
             "answer_end": 11,
+            "place": {"page": 4},
         }
     ],
     "hits": [
@@ -38,7 +39,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
             "chunk_id": 17,
             "document_id": "8a6f7b0e-7c53-4f43-8d0a-2a9c3c1f0d11",
             "document_version": 1,
-            "source": "file:///srv/handbook/leave.md",
+            "source": "file:///srv/handbook/leave.pdf",
             "title": "Leave",
             "text": "Thirty days of leave are granted to everyone.",
             "start": 1042,
@@ -46,6 +47,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
             "scores": {"keyword": 7.1, "vector": 0.62, "fused": 1.0, "rerank": 0.97, "final": None},
             "folded": [],
             "context": None,
+            "place": {"page": 4},
         }
     ],
     "scores": {"answerability": 0.93},
@@ -126,6 +128,8 @@ class CitationView(View):
     quote: str
     answer_start: int
     answer_end: int
+    place: dict[str, str | int] = Field(default_factory=dict)
+    """Where the quote stands in its file: page, sheet and row, slide or time; empty where it has none."""
 
 
 class ScoresView(View):
@@ -166,6 +170,8 @@ class HitView(View):
     scores: ScoresView
     folded: list[int]
     context: ContextView | None
+    place: dict[str, str | int] = Field(default_factory=dict)
+    """Where it stands in its file: page, sheet and row, slide or time; where it ends: `last_page` etc."""
 
 
 class QueryChangeView(View):

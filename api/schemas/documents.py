@@ -136,6 +136,8 @@ class ChunkView(View):
     start: int
     end: int
     heading_path: list[str]
+    place: dict[str, str | int] = Field(default_factory=dict)
+    """Where it stands in its file: page, sheet and row, slide or time; empty where it has none."""
 
 
 class DocumentWithChunksView(DocumentView):

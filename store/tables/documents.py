@@ -14,10 +14,12 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, BigId, BytewiseText, CreatedAt, UuidId
+
+_NOTHING = text("'[]'::jsonb")
 
 
 class DocumentRow(Base):
@@ -72,7 +74,10 @@ class DocumentVersionRow(Base):
 
 
 class ChunkRow(Base):
-    """A chunk of one document version; `embedding` is float16, little endian."""
+    """A chunk of one document version; `embedding` is float16, little endian.
+
+    `places` are those that reach into it, as `store.places` writes them.
+    """
 
     __tablename__ = "chunks"
     __table_args__ = (
@@ -92,6 +97,7 @@ class ChunkRow(Base):
     end_offset: Mapped[int]
     text: Mapped[str]
     heading_path: Mapped[list[str]] = mapped_column(ARRAY(Text()))
+    places: Mapped[list[Any]] = mapped_column(JSONB, server_default=_NOTHING)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
     searchable: Mapped[bool]
 

@@ -9,11 +9,13 @@ from rag.generator.passages import QUESTION
 from rag.retriever.retriever import Hit
 from store import corpora, documents
 from store.postgres import Database
-from store.types import NewChunk, NewDocument
+from store.types import NewChunk, NewDocument, Place
 from tests.fake_encoder import FakeEncoder
 
 TEXT = "# Wine\n\nRed wine is made from dark grapes. White wine is not."
 CHUNK = "Red wine is made from dark grapes. White wine is not."
+
+PLACES = (Place(0, {"page": 1}), Place(TEXT.index("White"), {"page": 2}))
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def hit(database: Database) -> Hit:
             session,
             corpus.id,
             NewDocument("file:///wine.md", "Wine", TEXT, "0" * 64, "text/markdown"),
-            [NewChunk(start, start + len(CHUNK), CHUNK, ("Wine",), vector)],
+            [NewChunk(start, start + len(CHUNK), CHUNK, ("Wine",), vector, PLACES)],
         )
         chunk = documents.chunks_of(session, document.id, 1)[0]
     return Hit(chunk, 1.0, 1.0, 1.0)
@@ -43,6 +45,7 @@ def test_a_copied_piece_becomes_characters_of_the_document(database: Database, h
     (citation,) = cite(database, generated("dark grapes", Segment(0, 11, 0, at, at + 11)), [hit])
     assert TEXT[citation.start : citation.end] == citation.quote == "dark grapes"
     assert (citation.answer_start, citation.answer_end) == (0, 11)
+    assert citation.place == {"page": 1}
 
 
 def test_a_quote_that_the_document_does_not_hold_is_no_citation(database: Database, hit: Hit) -> None:
@@ -56,6 +59,7 @@ def test_a_quote_that_the_document_does_not_hold_is_no_citation(database: Databa
 def test_an_answer_without_copies_cites_the_sentence_it_looked_at(database: Database, hit: Hit) -> None:
     (citation,) = cite(database, generated("No", Segment(0, 2), focus=(0, CHUNK.index("White") + 3)), [hit])
     assert citation.quote == "White wine is not."
+    assert citation.place == {"page": 2}
 
 
 def cited(start: int, end: int) -> Citation:
