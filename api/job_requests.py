@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from api.build import Application
 from api.encoders import CorpusEncoder
 from api.errors import BodyError, FolderError
+from api.reading import with_settings
 from api.schemas.jobs import JobBody, JobForm
 from ingest.inputs import find_inputs
 from ingest.jobs import SentContent, create_for_files, create_for_paths
@@ -79,6 +80,7 @@ def _options(parts: Application, corpus: Corpus, given: JobBody | JobForm) -> In
         encoding=given.encoding,
     )
     size = CorpusEncoder(parts, corpus).chunk_size()
+    read = with_settings(read, parts.settings)
     return IngestOptions(read=read, chunk_size=size, batch_characters=BATCH_CHARACTERS)
 
 

@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     """How much memory the process that reads documents may allocate."""
     max_input_characters: int = Field(2_000_000_000, ge=1)
     """How much text one file of an ingestion may give, with all that is packed in it."""
+    tesseract: str = "tesseract"
+    """The program that recognises the text of scanned pages: a name or a path."""
+    ocr_languages: str = Field("eng", pattern=r"^[A-Za-z0-9_/-]+(\+[A-Za-z0-9_/-]+)*$")
+    """The languages of scanned pages, as Tesseract names them, joined by `+`."""
     threads: int | None = Field(None, ge=1, le=1024)
     """Processor threads for the models; None takes one per core that this process may use."""
     concurrent_answers: int = Field(1, ge=1, le=64)

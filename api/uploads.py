@@ -12,6 +12,7 @@ from api.build import Application
 from api.bulk import known_suffixes, limits_of
 from api.encoders import CorpusEncoder
 from api.errors import DocumentError
+from api.reading import with_settings
 from api.schemas.documents import DocumentBody, UploadForm, UploadView
 from api.settings import Settings
 from ingest.inputs import Input
@@ -105,7 +106,8 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
 
 
 def _readings(path: Path, upload: Upload, settings: Settings) -> Iterator[RawDocument | Problem]:
-    options = ReadOptions(encoding=upload.encoding, max_document_bytes=settings.max_upload_bytes)
+    given = ReadOptions(encoding=upload.encoding, max_document_bytes=settings.max_upload_bytes)
+    options = with_settings(given, settings)
     title = upload.title or (upload.file_name or "").partition(".")[0] or None
     found = read(path, options, source=upload.source, media_type=upload.media_type, title=title)
     if upload.file_name is not None or upload.media_type not in HARMLESS:

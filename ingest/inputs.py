@@ -8,7 +8,16 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from ingest.errors import MissingPathError
-from ingest.readers import Problem, ProblemKind, Reading, ReadOptions, file_source, media_type_of, read
+from ingest.readers import (
+    Problem,
+    ProblemKind,
+    Reading,
+    ReadOptions,
+    file_source,
+    media_type_of,
+    read,
+    unsupported,
+)
 from ingest.readers.pydoc import SCHEME, STANDARD_LIBRARY, pydoc_modules, read_pydoc
 from ingest.readers.pydoc_modules import ModuleFile, standard_library_would_list, would_list
 
@@ -130,6 +139,8 @@ def _file(path: Path) -> Input:
 
 
 def _skipped(path: Path) -> Input:
+    if (problem := unsupported(path)) is not None:
+        return Input(problem)
     reason = f"no reader is there for {path.suffix or path.name!r} files"
     return Input(Problem(file_source(path), None, ProblemKind.SKIPPED, reason))
 

@@ -57,8 +57,9 @@ def ingest(
 ) -> None:
     """Bring documents into a corpus, which is made if there is none of this name.
 
-    txt, md, html, jsonl and csv files are read, also packed as .gz. Documents that have not changed since the
-    last time cost next to nothing. Exit code 1 says that some could not be ingested; all others were.
+    Text, Markdown, HTML, PDF, office, e-mail and many other files are read. Documents that have not changed
+    since the last time cost next to nothing. Exit code 1 says that some could not be ingested; all others
+    were.
     """
     check_name(corpus, "corpus")
     from ingest.inputs import find_inputs
@@ -93,11 +94,13 @@ def _ingest(
     with running(data_dir) as application:
         from api.bulk import limits_of
         from api.encoders import CorpusEncoder
+        from api.reading import with_settings
         from ingest.jobs import ingest as run
 
         with application.database.transaction() as session:
             corpus = application.corpus_to_fill(session, corpus_name)
         encoder = CorpusEncoder(application, corpus)
+        reading = with_settings(options.read, application.settings)
         with saying_how_to_go_on(), showing(as_json) as progress:
             return run(
                 paths,
@@ -105,7 +108,7 @@ def _ingest(
                 database=application.database,
                 embed=encoder.encode,
                 tokens=encoder.token_offsets,
-                options=replace(options, chunk_size=encoder.chunk_size()),
+                options=replace(options, read=reading, chunk_size=encoder.chunk_size()),
                 limits=limits_of(application.settings),
                 progress=progress,
                 user=system_user(),

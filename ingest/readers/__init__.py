@@ -8,7 +8,7 @@ from ingest.readers.document import (
     Reading,
     ReadOptions,
 )
-from ingest.readers.files import SUFFIXES, file_source, media_type_of, read
+from ingest.readers.files import SUFFIXES, file_source, media_type_of, read, unsupported
 
 __all__ = [
     "SUFFIXES",
@@ -21,4 +21,5 @@ __all__ = [
     "file_source",
     "media_type_of",
     "read",
+    "unsupported",
 ]

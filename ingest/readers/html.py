@@ -43,14 +43,14 @@ def read_html(path: Path, options: ReadOptions, source: str, title: str) -> Read
     )
 
 
-def render(tree: LexborHTMLParser) -> Composer:
-    """Returns the page's main text; changes the tree."""
+def render(tree: LexborHTMLParser, composer: Composer | None = None) -> Composer:
+    """Returns the page's main text, after what is in `composer` where one is given; changes the tree."""
     for node in tree.css(_LEFT_OUT):
         if node.tag not in ("html", "body"):  # scripts show such pages later; and a root cannot be taken out
             node.decompose()
     mains = next((found for selector in _MAIN if len(found := tree.css(selector)) == 1), [])
     top = mains[0] if mains and mains[0].text(strip=True) else tree.body
-    page = _Page()
+    page = _Page(composer or Composer())
     if top is not None:
         page.walk(top)
         page.flush()
@@ -60,8 +60,8 @@ def render(tree: LexborHTMLParser) -> Composer:
 class _Page:
     """Walks a page: inline content gathers in a paragraph until a block begins or ends."""
 
-    def __init__(self) -> None:
-        self.composer = Composer()
+    def __init__(self, composer: Composer) -> None:
+        self.composer = composer
         self._inline: list[str] = []
         self._mark = ""  # what the next paragraph begins with: a list item's dash or number
         self._depth = 0  # of lists in lists
@@ -134,7 +134,8 @@ def _inline_text(node: LexborNode) -> str:
         return node.attributes.get("alt") or ""
     if node.tag == "-text":
         return node.text()
-    return "".join(_inline_text(child) for child in node.iter(include_text=True))
+    text = "".join(_inline_text(child) for child in node.iter(include_text=True))
+    return text if node.tag in _INLINE else f" {text} "  # blocks in a cell stand apart
 
 
 def _line(node: LexborNode) -> str:

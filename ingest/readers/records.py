@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from ingest.clean import normalise, normalise_line
 from ingest.readers.bytes import UnfitTextError
-from ingest.readers.document import Heading, ProblemKind, RawDocument, ReadOptions
+from ingest.readers.document import Heading, ProblemKind, RawDocument, ReadOptions, part_source
 from ingest.readers.plain import require_text
 
 TEXT_FIELDS = ("text", "body", "content", "contents", "passage", "answer")
@@ -18,24 +17,24 @@ TITLE_FIELDS = ("title", "headline", "name", "subject")
 MAX_ID_CHARACTERS = 500  # a source is a key of a database index, whose entries have to stay under 2,704 bytes
 MAX_METADATA_CHARACTERS = 1_000
 
-_FRAGMENT = "/:@!$&'()*+,;=-._~?"  # what RFC 3986 lets stand in a fragment
 _Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
 class RecordFile:
-    """What the records of one file have in common."""
+    """What the records of one file have in common; `counter` says what counts those without an id."""
 
     source: str
     name: str
     media_type: str
     options: ReadOptions
+    counter: str = "L"
 
     def source_of(self, record: Mapping[str, Any], line: int) -> str:
-        """Returns the record's source: the file's with the id, or with `L` and the line, as fragment."""
+        """Returns the record's source: the file's with the id, or with the counter's state, as fragment."""
         field = self.id_field(record)
         if field is None:
-            return f"{self.source}#L{line}"
+            return part_source(self.source, f"{self.counter}{line}")
         name = normalise_line(str(record[field]), MAX_ID_CHARACTERS + 1)
         if len(name) > MAX_ID_CHARACTERS:
             raise UnfitTextError(
@@ -43,7 +42,7 @@ class RecordFile:
                 f"the id in {field!r} is longer than {MAX_ID_CHARACTERS} characters; "
                 f"choose another field with --id-field",
             )
-        return f"{self.source}#{quote(name, safe=_FRAGMENT)}"
+        return part_source(self.source, name)
 
     def id_field(self, record: Mapping[str, Any]) -> str | None:
         """Returns the field that holds the record's id; None when it has none (see `ID_FIELDS`)."""

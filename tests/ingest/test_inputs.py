@@ -36,6 +36,13 @@ def test_overlapping_paths_give_each_file_once(tmp_path: Path) -> None:
     assert names(tmp_path, tmp_path / "a.txt", tmp_path / ".." / tmp_path.name) == ["a.txt"]
 
 
+def test_documents_that_no_reader_claims_are_problems_with_a_mend(tmp_path: Path) -> None:
+    (tmp_path / "old.doc").touch()
+    [problem] = problems(tmp_path)
+    assert problem.kind == ProblemKind.UNSUPPORTED
+    assert "save it as .docx" in problem.reason
+
+
 def test_other_files_are_skipped_with_a_note(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     [problem] = problems(tmp_path)

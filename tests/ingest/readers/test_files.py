@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import UnknownEncodingError, UnknownMediaTypeError
-from ingest.readers import ProblemKind, ReadOptions, media_type_of, read
+from ingest.readers import Problem, ProblemKind, RawDocument, Reading, ReadOptions, media_type_of, plain, read
+from ingest.readers.plain import read_plain
 from tests.ingest.readers.conftest import Read, only_document, only_problem
+from tests.ingest.readers.samples import paragraph, word
 
 
 def test_text_file_is_one_document(read_bytes: Read, tmp_path: Path) -> None:
@@ -118,3 +120,51 @@ def test_name_that_is_not_utf8_gives_a_title_that_can_be_stored(tmp_path: Path) 
     path = tmp_path / os.fsdecode(b"caf\xe9.txt")
     path.write_text("Text")
     assert only_document(list(read(path))).title == "caf\ufffd"
+
+
+class Writer:
+    """A file that something writes to whenever it has been read, `times` times."""
+
+    def __init__(self, path: Path, times: int) -> None:
+        self.path, self.times = path, times
+
+    def read(self, path: Path, options: ReadOptions, source: str, title: str) -> Reading:
+        yield from read_plain(path, options, source, title)
+        if self.times:
+            self.times -= 1
+            self.path.write_text(self.path.read_text() + " more")
+
+
+@pytest.mark.parametrize(("times", "expected"), [(1, "text more"), (2, ProblemKind.CHANGED)])
+def test_file_that_changes_while_it_is_read_is_read_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, expected: str
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    monkeypatch.setattr(plain, "read_plain", Writer(path, times).read)
+    [item] = read(path)
+    assert (item.kind if isinstance(item, Problem) else item.text) == expected
+
+
+def test_records_read_before_a_change_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "one"}\n')
+    reading = read(path)
+    first = next(reading)
+    path.write_text('{"text": "one"}\n{"text": "two"}\n')
+    *_, last = reading
+    assert isinstance(first, RawDocument)
+    assert isinstance(last, Problem)
+    assert last.kind == ProblemKind.CHANGED
+
+
+def test_binary_document_is_unpacked_first(read_bytes: Read) -> None:
+    document = only_document(read_bytes("a.docx.gz", gzip.compress(word(paragraph("Packed")))))
+    assert (document.text, document.title) == ("Packed", "a")
+
+
+@pytest.mark.parametrize(("name", "mend"), [("a.doc", ".docx"), ("a.msg", ".eml"), ("a.xls", ".xlsx")])
+def test_old_formats_are_refused_with_the_mend(read_bytes: Read, name: str, mend: str) -> None:
+    problem = only_problem(read_bytes(name, b"\xd0\xcf\x11\xe0"))
+    assert problem.kind == ProblemKind.UNSUPPORTED
+    assert mend in problem.reason
