@@ -9,6 +9,7 @@ from ingest.clean import normalise_line
 from ingest.readers.bytes import read_text
 from ingest.readers.compose import Composer
 from ingest.readers.document import RawDocument, Reading, ReadOptions
+from ingest.readers.grid import Cell, table_text
 from ingest.readers.plain import require_text
 
 _LEFT_OUT = (
@@ -111,9 +112,8 @@ class _Page:
 
     def _table(self, table: LexborNode) -> None:
         caption = table.css_first("caption")
-        rows = [[_line(cell) for cell in row.css("th, td")] for row in table.css("tr")]
-        lines = [" | ".join(row) for row in rows if any(row)]
-        self._add("\n".join(([_line(caption)] if caption else []) + lines))
+        rows = ([_cell(cell) for cell in row.css("th, td")] for row in table.css("tr"))
+        self._add("\n".join(filter(None, [_line(caption) if caption else "", table_text(rows)])))
 
     def _add(self, text: str) -> None:
         if text:
@@ -121,6 +121,15 @@ class _Page:
             self.composer.add(text, mark=self._mark, separator="\n" if tight else "\n\n")
             self._after_item = bool(self._mark)
             self._mark = ""
+
+
+def _cell(node: LexborNode) -> Cell:
+    return Cell(_line(node), _span(node, "colspan"), _span(node, "rowspan"))
+
+
+def _span(node: LexborNode, name: str) -> int:
+    stated = node.attributes.get(name) or ""
+    return int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 5 else 1
 
 
 def _holds_blocks(node: LexborNode) -> bool:

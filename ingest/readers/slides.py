@@ -10,6 +10,7 @@ from ingest.clean import normalise_line
 from ingest.readers.charts import chart_rows
 from ingest.readers.compose import Composer
 from ingest.readers.document import RawDocument, Reading, ReadOptions
+from ingest.readers.grid import Cell, table_text
 from ingest.readers.office import properties
 from ingest.readers.packages import local_name, open_package, parse_xml, parsing
 
@@ -56,14 +57,22 @@ def _shape(shape: Any, composer: Composer) -> None:
         for inner in shape.shapes:
             _shape(inner, composer)
     elif getattr(shape, "has_table", False):
-        rows = [[normalise_line(cell.text, 10_000) for cell in row.cells] for row in shape.table.rows]
-        composer.add(_rows(rows))
+        composer.add(table_text(_cells(row) for row in shape.table.rows))
     elif getattr(shape, "has_chart", False):
         composer.add(_rows(chart_rows(parse_xml(shape.chart_part.blob, SLIDES))))
     elif getattr(shape, "has_text_frame", False):
         _paragraphs(shape, composer)
     else:
         _diagram(shape, composer)
+
+
+def _cells(row: Any) -> list[Cell]:
+    """Returns the cells of a row, without those that another one covers."""
+    return [
+        Cell(normalise_line(cell.text, 10_000), cell.span_width, cell.span_height)
+        for cell in row.cells
+        if not cell.is_spanned
+    ]
 
 
 def _paragraphs(shape: Any, composer: Composer) -> None:

@@ -86,3 +86,8 @@ def test_declared_encoding_that_does_not_fit_is_a_problem(read_bytes: Read) -> N
 @pytest.mark.parametrize("tags", ["<html hidden>", "<html aria-hidden=true>", "<html><body hidden>"])
 def test_page_hidden_as_a_whole_is_read(read_bytes: Read, tags: str) -> None:
     assert only_document(read_bytes("a.html", tags + "<p>Text<p hidden>no")).text == "Text"
+
+
+def test_blocks_in_a_cell_stand_apart(read_bytes: Read) -> None:
+    page = "<table><tr><td>a<ul><li>b</li><li>c</li></ul></td><td rowspan=2>d</td></tr><tr><td>e</table>"
+    assert only_document(read_bytes("a.html", page)).text == "a b c | d\ne | d"

@@ -117,3 +117,49 @@ def test_entities_are_not_expanded(read_bytes: Read) -> None:
 @pytest.mark.parametrize("content", ["<w:p/>", "<w:p><w:r/></w:p>"])
 def test_document_without_text_is_empty(read_bytes: Read, content: str) -> None:
     assert only_problem(read_bytes("a.docx", word(content))).kind == ProblemKind.EMPTY
+
+
+def numbered(text: str, number: int, level: int = 0) -> str:
+    return paragraph(
+        text, f'<w:pPr><w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="{number}"/></w:numPr></w:pPr>'
+    )
+
+
+def level(number: int, form: str, pattern: str) -> str:
+    return f'<w:lvl w:ilvl="{number}"><w:numFmt w:val="{form}"/><w:lvlText w:val="{pattern}"/></w:lvl>'
+
+
+def test_list_items_have_the_numbers_that_word_shows(read_bytes: Read) -> None:
+    numbering = (
+        f'<w:abstractNum w:abstractNumId="0">{level(0, "decimal", "%1.")}{level(1, "lowerLetter", "%1%2)")}'
+        f'</w:abstractNum><w:abstractNum w:abstractNumId="1">{level(0, "bullet", "*")}</w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num>'
+        '<w:num w:numId="2"><w:abstractNumId w:val="1"/></w:num>'
+        '<w:num w:numId="3"><w:abstractNumId w:val="0"/><w:lvlOverride w:ilvl="0">'
+        '<w:startOverride w:val="1"/></w:lvlOverride></w:num>'
+    )
+    items = [
+        numbered("one", 1),
+        numbered("inner", 1, 1),
+        numbered("inner", 1, 1),
+        numbered("two", 1),
+        numbered("inner", 1, 1),
+        numbered("bullet", 2),
+        numbered("again", 3),
+        numbered("no list", 0),
+    ]
+    document = only_document(read_bytes("a.docx", word("".join(items), numbering=numbering)))
+    assert document.text == (
+        "1. one\n  1a) inner\n  1b) inner\n2. two\n  2a) inner\n- bullet\n1. again\n\nno list"
+    )
+
+
+def test_merged_cells_of_a_table_are_repeated(read_bytes: Read) -> None:
+    def cell(text: str, merge: str = "") -> str:
+        return f"<w:tc><w:tcPr>{merge}</w:tcPr>{paragraph(text) if text else '<w:p/>'}</w:tc>"
+
+    wide, top, below = '<w:gridSpan w:val="2"/>', '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
+    rows = (
+        f"<w:tr>{cell('A', wide)}{cell('B', top)}</w:tr><w:tr>{cell('1')}{cell('2')}{cell('', below)}</w:tr>"
+    )
+    assert only_document(read_bytes("a.docx", word(f"<w:tbl>{rows}</w:tbl>"))).text == "A | A | B\n1 | 2 | B"
