@@ -84,7 +84,7 @@ def open_job(
 
 def _inputs(application: Application, job_id: UUID, request: JobRequest, folder: Path) -> Inputs:
     """What the paths stand for, and the files that were sent, unpacked from the database."""
-    found = find_inputs(request.paths)
+    found = find_inputs(request.paths, request.options.read.query)
     sent = []
     for file in request.files:
         path = folder / f"{file.number}{known_suffixes(file.name)}"

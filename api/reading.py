@@ -10,5 +10,11 @@ if TYPE_CHECKING:  # commands that read no files need none of it
 
 
 def with_settings(options: "ReadOptions", settings: Settings) -> "ReadOptions":
-    """The options with what the settings add: the programs and languages for scanned pages."""
-    return replace(options, tesseract=settings.tesseract, ocr_languages=settings.ocr_languages)
+    """The options with what the settings add: what reads scanned pages, pictures and recordings."""
+    return replace(
+        options,
+        tesseract=settings.tesseract,
+        ocr_languages=settings.ocr_languages,
+        read_images=settings.read_images,
+        speech_model=settings.speech_model,
+    )

@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     """The program that recognises the text of scanned pages: a name or a path."""
     ocr_languages: str = Field("eng", pattern=r"^[A-Za-z0-9_/-]+(\+[A-Za-z0-9_/-]+)*$")
     """The languages of scanned pages, as Tesseract names them, joined by `+`."""
+    read_images: bool = False
+    """Whether pictures are read, by Tesseract too."""
+    speech_model: Path | None = None
+    """Folder of the speech recognition model that reads recordings; None passes them over."""
     threads: int | None = Field(None, ge=1, le=1024)
     """Processor threads for the models; None takes one per core that this process may use."""
     concurrent_answers: int = Field(1, ge=1, le=64)

@@ -43,6 +43,14 @@ class UnknownMediaTypeError(IngestError):
         self.media_type = media_type
 
 
+class DatabaseSourceError(IngestError):
+    """A database that was to be read cannot be: the address or the query is wrong."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"The database {place!r} cannot be read: {reason}.")
+        self.place = place
+
+
 class EmbeddingError(IngestError):
     """What `embed` returned is not one finite vector of the corpus's dimension for each text."""
 

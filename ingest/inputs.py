@@ -18,6 +18,7 @@ from ingest.readers import (
     read,
     unsupported,
 )
+from ingest.readers.database import DatabaseQuery, database_query, is_database, read_database
 from ingest.readers.pydoc import SCHEME, STANDARD_LIBRARY, pydoc_modules, read_pydoc
 from ingest.readers.pydoc_modules import ModuleFile, standard_library_would_list, would_list
 
@@ -26,12 +27,12 @@ _IGNORED_FOLDERS = frozenset({"__pycache__", "node_modules"})
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file, a module, or something that was found to be neither.
+    """A file, a module, the query of a database, or something that was found to be none of them.
 
     A file that was sent has a `name` other than its path, and a media type and a title if these were given.
     """
 
-    origin: Path | ModuleFile | Problem
+    origin: Path | ModuleFile | DatabaseQuery | Problem
     size_bytes: int = 0
     modified_ns: int | None = None
     name: str | None = None
@@ -46,6 +47,8 @@ class Input:
                 return self.name or file_source(path)
             case ModuleFile() as module:
                 return SCHEME + module.name
+            case DatabaseQuery() as wanted:
+                return wanted.source
             case Problem() as problem:
                 return problem.source
 
@@ -71,12 +74,15 @@ class Inputs:
         return sum(found.size_bytes for found in self.found)
 
 
-def find_inputs(paths: Sequence[str]) -> Inputs:
+def find_inputs(paths: Sequence[str], query: str | None = None) -> Inputs:
     """Looks up the paths; folders are searched to the bottom, without hidden files and links to folders.
+
+    `query` is what is asked of paths that are addresses of databases; None where there are none.
 
     Raises:
         MissingPathError: one of the paths does not exist.
         UnknownModuleError: a `pydoc:` name is no module.
+        DatabaseSourceError: an address of a database cannot be used, or comes without a query.
     """
     found: dict[str, Input] = {}
     scopes = []
@@ -86,6 +92,10 @@ def find_inputs(paths: Sequence[str]) -> Inputs:
             scopes.append(_module_scope(name))
             for module in pydoc_modules(name):
                 found.setdefault(SCHEME + module.name, Input(module, module.size_bytes))
+        elif is_database(path):
+            wanted = database_query(path, query)
+            scopes.append(_records_scope(wanted.source))
+            found.setdefault(wanted.source, Input(wanted))
         else:
             file = Path(os.path.abspath(path))  # noqa: PTH100 - resolves "..", but no links, as sources do
             if not path or not os.path.lexists(file):
@@ -103,6 +113,8 @@ def read_input(found: Input, options: ReadOptions) -> Reading:
             yield from read(path, options, source=found.name, media_type=found.media_type, title=found.title)
         case ModuleFile() as module:
             yield from read_pydoc(module)
+        case DatabaseQuery() as wanted:
+            yield from read_database(wanted, options)
         case Problem() as problem:
             yield problem
 
@@ -150,6 +162,10 @@ def _file_scope(path: Path) -> Scope:
     if path.is_dir():
         prefix = source.rstrip("/") + "/"
         return Scope(prefix, lambda other: _is_walked(path, other.removeprefix(prefix)))
+    return _records_scope(source)
+
+
+def _records_scope(source: str) -> Scope:
     return Scope(source, lambda other: other == source or other.startswith(source + "#"))
 
 

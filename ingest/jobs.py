@@ -71,13 +71,14 @@ def ingest(
     Raises:
         MissingPathError: a path does not exist; nothing was done.
         UnknownModuleError: a `pydoc:` name is no module; nothing was done.
+        DatabaseSourceError: an address of a database cannot be used; nothing was done.
         EmbeddingError: `embed` gave something else than finite vectors of the corpus's dimension.
         JobTakenError: another process is at the same ingestion.
         JobStoppedError: somebody paused or cancelled the job.
         DatabaseUnavailableError: PostgreSQL went away; what was stored before stays.
     """
     request = JobRequest(tuple(map(_absolute, paths)), options=options or IngestOptions())
-    inputs = find_inputs(paths)
+    inputs = find_inputs(paths, request.options.read.query)
     job_id = find_or_create(database, corpus, request, user)
     journey = Journey(corpus, database, embed=embed, tokens=tokens, options=request.options)
     with open_run(database, job_id, inputs, journey=journey, request=request, limits=limits) as run:

@@ -36,7 +36,7 @@ def ingest(
         list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Files, folders (to the bottom), pydoc:MODULE, or pydoc:stdlib for all of Python's own.",
+            help="Files, folders (to the bottom), addresses of databases, pydoc:MODULE or pydoc:stdlib.",
         ),
     ],
     corpus: CorpusName,
@@ -48,6 +48,9 @@ def ingest(
     id_field: Annotated[str | None, typer.Option(help="Field that identifies a record.")] = None,
     title_field: Annotated[str | None, typer.Option(help="Field with the title.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of files that are not UTF-8.")] = None,
+    query: Annotated[
+        str | None, typer.Option(help="What to ask of PATHs that are databases, in SQL.")
+    ] = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Metadata for every document; may be given several times."),
@@ -67,10 +70,10 @@ def ingest(
     from ingest.readers import ReadOptions
 
     reading = ReadOptions(
-        text_field=text_field, id_field=id_field, title_field=title_field, encoding=encoding
+        text_field=text_field, id_field=id_field, title_field=title_field, encoding=encoding, query=query
     )
     options = IngestOptions(read=reading, metadata=_parse_metadata(metadata or []), prune=prune)
-    find_inputs(paths)  # before the seconds that loading takes
+    find_inputs(paths, query)  # before the seconds that loading takes
     if dry_run:
         _forecast(paths, corpus, data_dir=data_dir, options=options, as_json=as_json)
         return

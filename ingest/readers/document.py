@@ -106,7 +106,7 @@ class ReadOptions:
 
     `tesseract` is the program that recognises the text of scanned pages; `ocr_languages` are its names of
     languages, joined by `+`. Pictures are read through it if `read_images`, sound by the speech recognition
-    model in the folder `speech_model`; None passes sound over.
+    model in the folder `speech_model`; None passes sound over. `query` is what is asked of databases.
     """
 
     text_field: str | None = None
@@ -121,6 +121,7 @@ class ReadOptions:
     ocr_languages: str = "eng"
     read_images: bool = False
     speech_model: Path | None = None
+    query: str | None = None
 
     def __post_init__(self) -> None:
         """Raises UnknownEncodingError for an encoding that Python does not have."""

@@ -44,6 +44,11 @@ READERS = {
     "application/xml": _ReaderName("xml", "read_xml"),
     "application/pdf": _ReaderName("pdf", "read_pdf"),
     "application/epub+zip": _ReaderName("books", "read_book"),
+    "application/vnd.apache.parquet": _ReaderName("parquet", "read_parquet", is_streamed=True),
+    "application/zip": _ReaderName("archive", "read_zip", is_streamed=True),
+    "application/x-tar": _ReaderName("archive", "read_tar", is_streamed=True),
+    "image/*": _ReaderName("picture", "read_picture"),
+    "audio/*": _ReaderName("sound", "read_sound"),
     "message/rfc822": _ReaderName("mail", "read_mail"),
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _ReaderName(
         "word", "read_word"

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_MEMBERS = 50_000
 MAX_RATIO = 300
 """Real office files unpack to some 5 to 100 times their size."""
-_SMALL_BYTES = 20_000_000
+SMALL_BYTES = 20_000_000
 """What unpacks to less does no harm, whatever its ratio."""
 _OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 _ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
@@ -103,7 +103,7 @@ def check_package(package: zipfile.ZipFile, options: ReadOptions) -> None:
         raise unsafe(f"it holds {len(members):,} parts, more than {MAX_MEMBERS:,}")
     if unpacked > limit:
         raise unsafe(f"it unpacks to {unpacked:,} bytes, more than {limit:,}")
-    if unpacked > _SMALL_BYTES and unpacked > MAX_RATIO * packed:
+    if unpacked > SMALL_BYTES and unpacked > MAX_RATIO * packed:
         raise unsafe(f"it unpacks to {unpacked // max(packed, 1):,} times its size, as bombs do")
 
 

@@ -5,10 +5,15 @@ from pathlib import Path
 
 from ingest.clean import normalise_line
 from ingest.readers.document import Problem, ProblemKind, Reading, ReadOptions
-from ingest.readers.files import media_type_of, read
+from ingest.readers.files import media_type_of, read, unsupported
 
 MAX_DEPTH = 3
 """How many archives and messages may lie around a file."""
+
+
+def has_reader(name: str) -> bool:
+    """Whether a part of this name would be read."""
+    return media_type_of(Path(name)) is not None
 
 
 def read_part(data: bytes, name: str, folder: Path, options: ReadOptions, source: str) -> Reading:
@@ -23,9 +28,10 @@ def read_part_file(path: Path, name: str, options: ReadOptions, source: str) -> 
 
     A part that no reader claims is a note, as in a folder; one that lies too deep is a problem.
     """
-    if media_type_of(Path(name)) is None:
+    if not has_reader(name):
         reason = f"no reader is there for {Path(name).suffix or name!r} files"
-        yield Problem(source, None, ProblemKind.SKIPPED, reason)
+        known = unsupported(Path(name))
+        yield replace(known, source=source) if known else Problem(source, None, ProblemKind.SKIPPED, reason)
     elif options.depth >= MAX_DEPTH:
         reason = f"it lies in more than {MAX_DEPTH} archives or messages; unpack them and ingest the folder"
         yield Problem(source, None, ProblemKind.UNSAFE, reason)

@@ -68,6 +68,10 @@ class RecordFile:
             )
         return found
 
+    def has_text_field(self, fields: Iterable[str]) -> bool:
+        """Whether the records are documents: a field was named for the text, or they have a usual one."""
+        return self.options.text_field is not None or any(name in TEXT_FIELDS for name in fields)
+
     def title_field(self, record: Mapping[str, Any], text_field: str) -> str | None:
         """Returns the field that holds the title; an answer's question is its title."""
         if self.options.title_field is not None:

@@ -188,8 +188,8 @@ def test_repeated_ids_lose_no_record(database: Database, corpus: Corpus, run: In
 
 
 def test_named_file_without_a_reader_fails(run: Ingest, tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"\x89PNG")
-    assert run(tmp_path / "a.png").documents == DocumentCounts(failed=1)
+    (tmp_path / "a.xyz").write_bytes(b"\x89PNG")
+    assert run(tmp_path / "a.xyz").documents == DocumentCounts(failed=1)
 
 
 def test_read_options_reach_the_readers(run: Ingest, tmp_path: Path) -> None:

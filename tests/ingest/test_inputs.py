@@ -44,9 +44,9 @@ def test_documents_that_no_reader_claims_are_problems_with_a_mend(tmp_path: Path
 
 
 def test_other_files_are_skipped_with_a_note(tmp_path: Path) -> None:
-    (tmp_path / "a.png").touch()
+    (tmp_path / "a.xyz").touch()
     [problem] = problems(tmp_path)
-    assert (problem.kind, problem.source) == (ProblemKind.SKIPPED, (tmp_path / "a.png").as_uri())
+    assert (problem.kind, problem.source) == (ProblemKind.SKIPPED, (tmp_path / "a.xyz").as_uri())
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:

@@ -98,13 +98,19 @@ def test_uploaded_records_get_fragments(tmp_path: Path) -> None:
 
 
 def test_unknown_media_type_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownMediaTypeError, match="image/png"):
-        read(tmp_path / "a", media_type="image/png")
+    with pytest.raises(UnknownMediaTypeError, match="application/x-what"):
+        read(tmp_path / "a", media_type="application/x-what")
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a.MD", "text/markdown"), ("a.jsonl.gz", "application/jsonl"), ("a.png", None), ("README", None)],
+    [
+        ("a.MD", "text/markdown"),
+        ("a.jsonl.gz", "application/jsonl"),
+        ("a.tar.gz", "application/x-tar"),
+        ("a.xyz", None),
+        ("README", None),
+    ],
 )
 def test_media_type_goes_by_the_name(name: str, expected: str | None) -> None:
     assert media_type_of(Path(name)) == expected
