@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
+from store import places
 from store.tables import ChunkRow, DocumentRow, among
 from store.types import ChunkPlace, DocumentSource, Float16Vector
 
@@ -32,7 +33,14 @@ def around(session: Session, ids: Sequence[int], reach: int) -> dict[int, list[C
     """
     near = aliased(ChunkRow)
     statement = (
-        select(ChunkRow.id.label("centre"), near.id, near.start_offset, near.end_offset, near.heading_path)
+        select(
+            ChunkRow.id.label("centre"),
+            near.id,
+            near.start_offset,
+            near.end_offset,
+            near.heading_path,
+            near.places,
+        )
         .join(
             near,
             and_(
@@ -46,6 +54,12 @@ def around(session: Session, ids: Sequence[int], reach: int) -> dict[int, list[C
     )
     found: dict[int, list[ChunkPlace]] = {}
     for row in session.execute(statement):
-        place = ChunkPlace(row.id, row.start_offset, row.end_offset, tuple(row.heading_path))
+        place = ChunkPlace(
+            row.id,
+            row.start_offset,
+            row.end_offset,
+            tuple(row.heading_path),
+            places.from_json(row.places),
+        )
         found.setdefault(row.centre, []).append(place)
     return found

@@ -149,6 +149,7 @@ class ChunkPlace:
     start: int
     end: int
     heading_path: tuple[str, ...]
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)

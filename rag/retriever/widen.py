@@ -7,8 +7,9 @@ from itertools import zip_longest
 
 from rag.retriever.hits import Hit
 from store import chunk_reads, documents
+from store.places import places_between
 from store.postgres import Database
-from store.types import ChunkPlace
+from store.types import ChunkPlace, Place
 
 SECTION_REACH = 30
 """How many chunks before and after a hit are looked at for the ends of its section."""
@@ -56,34 +57,40 @@ def contexts(database: Database, hits: Sequence[Hit], expand: Expand) -> list[Co
 
     At most MAX_CHARACTERS long, unless the chunk alone is longer; NONE gives the chunk's own text.
     """
-    if expand == Expand.NONE or not hits:
-        return [Context(h.chunk.text, h.chunk.start, h.chunk.end) for h in hits]
-    reach = SECTION_REACH if expand == Expand.SECTION else 1
-    found = []
-    with database.transaction() as session:
-        around = chunk_reads.around(session, [hit.chunk.id for hit in hits], reach)
-        for hit in hits:
-            chunk = hit.chunk
-            start, end = _span(hit, around.get(chunk.id, []), same_section=expand == Expand.SECTION)
-            text = documents.excerpt(session, chunk.document_id, chunk.document_version, start, end)
-            found.append(Context(text, start, end))
-    return found
+    widened = (hit.chunk for hit in _widened(database, hits, expand))
+    return [Context(chunk.text, chunk.start, chunk.end) for chunk in widened]
 
 
 def widen(database: Database, hits: Sequence[Hit], expand: Expand) -> WideHits:
     """Return hits to read instead of these: wider ones, without those whose text lies in another's."""
     wide: list[Hit] = []
     of: list[int] = []
-    for hit, context in zip(hits, contexts(database, hits, expand), strict=True):
-        wider = replace(
-            hit, chunk=replace(hit.chunk, text=context.text, start=context.start, end=context.end)
-        )
+    for wider in _widened(database, hits, expand):
         holder = next((n for n, other in enumerate(wide) if _holds(other, wider)), None)
         if holder is None or expand == Expand.NONE:
             wide.append(wider)
             holder = len(wide) - 1
         of.append(holder)
     return WideHits(tuple(wide), tuple(of))
+
+
+def _widened(database: Database, hits: Sequence[Hit], expand: Expand) -> list[Hit]:
+    """The hits with their chunks' texts, offsets and places made wider."""
+    if expand == Expand.NONE or not hits:
+        return list(hits)
+    reach = SECTION_REACH if expand == Expand.SECTION else 1
+    found = []
+    with database.transaction() as session:
+        around = chunk_reads.around(session, [hit.chunk.id for hit in hits], reach)
+        for hit in hits:
+            chunk = hit.chunk
+            near = around.get(chunk.id, [])
+            start, end = _span(hit, near, same_section=expand == Expand.SECTION)
+            text = documents.excerpt(session, chunk.document_id, chunk.document_version, start, end)
+            places = _places(near, start, end) or chunk.places
+            wider = replace(chunk, text=text, start=start, end=end, places=places)
+            found.append(replace(hit, chunk=wider))
+    return found
 
 
 def _span(hit: Hit, around: Sequence[ChunkPlace], *, same_section: bool) -> tuple[int, int]:
@@ -100,6 +107,12 @@ def _span(hit: Hit, around: Sequence[ChunkPlace], *, same_section: bool) -> tupl
         if later is not None and later.end - start <= MAX_CHARACTERS:
             end = max(end, later.end)
     return start, end
+
+
+def _places(near: Sequence[ChunkPlace], start: int, end: int) -> tuple[Place, ...]:
+    """The places of a span that covers whole chunks; one that reaches into two of them stands once."""
+    found = {place.start: place for chunk in near for place in chunk.places}
+    return places_between([found[at] for at in sorted(found)], start, end)
 
 
 def _until_section_ends(places: Sequence[ChunkPlace], same_section: bool) -> list[ChunkPlace]:
