@@ -81,10 +81,11 @@ def forecast(
     Raises:
         MissingPathError: a path does not exist.
         UnknownModuleError: a `pydoc:` name is no module.
+        DatabaseSourceError: an address of a database cannot be used.
         DatabaseUnavailableError: PostgreSQL went away.
     """
     options = options or IngestOptions()
-    inputs = find_inputs(paths)
+    inputs = find_inputs(paths, options.read.query)
     trial = _Trial(database, corpus)
     begun_at = time.monotonic()
     gatherer = Gatherer(inputs.found, options.batch_characters)

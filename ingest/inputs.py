@@ -18,7 +18,7 @@ from ingest.readers import (
     read,
     unsupported,
 )
-from ingest.readers.database import DatabaseQuery, database_query, is_database, read_database
+from ingest.readers.database import DatabaseQuery, is_database
 from ingest.readers.pydoc import SCHEME, STANDARD_LIBRARY, pydoc_modules, read_pydoc
 from ingest.readers.pydoc_modules import ModuleFile, standard_library_would_list, would_list
 
@@ -93,6 +93,8 @@ def find_inputs(paths: Sequence[str], query: str | None = None) -> Inputs:
             for module in pydoc_modules(name):
                 found.setdefault(SCHEME + module.name, Input(module, module.size_bytes))
         elif is_database(path):
+            from ingest.readers.sql import database_query
+
             wanted = database_query(path, query)
             scopes.append(_records_scope(wanted.source))
             found.setdefault(wanted.source, Input(wanted))
@@ -114,6 +116,8 @@ def read_input(found: Input, options: ReadOptions) -> Reading:
         case ModuleFile() as module:
             yield from read_pydoc(module)
         case DatabaseQuery() as wanted:
+            from ingest.readers.sql import read_database
+
             yield from read_database(wanted, options)
         case Problem() as problem:
             yield problem

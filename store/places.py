@@ -2,13 +2,22 @@
 
 A chunk is stored with the places that reach into it, so that a citation of a part of it is exact: a chunk
 may begin on one page and be quoted from the next.
+
+Processes that only read files import this module, so it imports nothing large.
 """
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from store.types import Place
+
+@dataclass(frozen=True)
+class Place:
+    """From the character `start` on, until the next place, a text stands here: `{"page": 3}` and the like."""
+
+    start: int
+    facts: Mapping[str, str | int]
 
 
 def places_between(places: Sequence[Place], start: int, end: int) -> tuple[Place, ...]:

@@ -13,6 +13,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from store.places import Place
+
 Float16Vector = NDArray[np.float16]
 
 
@@ -55,14 +57,6 @@ class Corpus:
     created_at: datetime
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What was chosen for this corpus, each subject's under a key of its own."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """From the character `start` on, until the next place, a text stands here: `{"page": 3}` and the like."""
-
-    start: int
-    facts: Mapping[str, str | int]
 
 
 @dataclass(frozen=True)

@@ -129,6 +129,7 @@ def _forecast(
     """Tell what an ingestion would do; a corpus that does not exist is not made for it."""
     with running(data_dir) as application, showing(as_json) as progress:
         from api.bulk import limits_of
+        from api.reading import with_settings
         from ingest.dry_run import forecast
         from store import corpora
         from store.errors import UnknownCorpusError
@@ -144,7 +145,7 @@ def _forecast(
             corpus,
             database=application.database,
             embed=embed,
-            options=options,
+            options=replace(options, read=with_settings(options.read, application.settings)),
             limits=limits_of(application.settings),
             progress=progress,
         )

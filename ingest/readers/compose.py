@@ -7,7 +7,7 @@ from ingest.clean import normalise, normalise_line
 from ingest.readers.bytes import too_large
 from ingest.readers.document import Heading, RawDocument, ReadOptions
 from ingest.readers.plain import require_text
-from store.types import Place
+from store.places import Place
 
 
 class Composer:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ingest.errors import UnknownEncodingError
-from store.types import Place
+from store.places import Place
 
 MAX_DOCUMENT_BYTES = 50_000_000
 _FRAGMENT = "/:@!$&'()*+,;=-._~?"  # what RFC 3986 lets stand in a fragment

@@ -7,9 +7,9 @@ from itertools import zip_longest
 
 from rag.retriever.hits import Hit
 from store import chunk_reads, documents
-from store.places import places_between
+from store.places import Place, places_between
 from store.postgres import Database
-from store.types import ChunkPlace, Place
+from store.types import ChunkPlace
 
 SECTION_REACH = 30
 """How many chunks before and after a hit are looked at for the ends of its section."""

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import text as sql
 from tokenizers import Tokenizer
 
 from ingest.jobs import ingest
@@ -72,6 +73,16 @@ def encoder() -> FakeEncoder:
 def corpus(database: Database) -> Corpus:
     with database.transaction() as session:
         return corpora.create(session, "notes", "fake", "1", DIMENSION)
+
+
+@pytest.fixture
+def notes_table(database: Database) -> Iterator[None]:
+    """A table `notes (id, body)` beside our own; databases are used again, so it is dropped in the end."""
+    with database.transaction() as session:
+        session.execute(sql("CREATE TABLE notes (id int, body text)"))
+    yield
+    with database.transaction() as session:
+        session.execute(sql("DROP TABLE notes"))
 
 
 Ingest = Callable[..., Report]

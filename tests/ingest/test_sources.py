@@ -3,24 +3,26 @@
 import json
 from pathlib import Path
 
+import pytest
 from sqlalchemy import make_url, text
 
 from ingest.readers import ProblemKind, ReadOptions
 from ingest.report import DocumentCounts
 from store import documents
+from store.places import Place
 from store.postgres import Database
-from store.types import Corpus, Place
+from store.types import Corpus
 from tests.ingest.conftest import Ingest
 from tests.ingest.readers.samples import paragraph, pdf, save, word, zipped
 
 TABLES = ("jobs", "job_documents", "documents", "document_versions", "chunks")
 
 
+@pytest.mark.usefixtures("notes_table")
 def test_rows_of_a_database_are_ingested_updated_and_pruned(database: Database, run: Ingest) -> None:
     url = make_url(database.url).set(password="top5ecret").render_as_string(hide_password=False)
     read = ReadOptions(query="SELECT id, body AS text FROM notes")
     with database.transaction() as session:
-        session.execute(text("CREATE TABLE notes (id int, body text)"))
         session.execute(text("INSERT INTO notes VALUES (1, 'One'), (2, 'Two'), (3, 'Three')"))
     assert run(url, read=read).documents == DocumentCounts(done=3)
     with database.transaction() as session:

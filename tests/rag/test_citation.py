@@ -8,8 +8,9 @@ from rag.generator.generate import Generated
 from rag.generator.passages import QUESTION
 from rag.retriever.retriever import Hit
 from store import corpora, documents
+from store.places import Place
 from store.postgres import Database
-from store.types import NewChunk, NewDocument, Place
+from store.types import NewChunk, NewDocument
 from tests.fake_encoder import FakeEncoder
 
 TEXT = "# Wine\n\nRed wine is made from dark grapes. White wine is not."

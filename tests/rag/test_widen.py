@@ -3,8 +3,8 @@ from dataclasses import replace
 from rag.retriever.hits import Hit
 from rag.retriever.widen import Expand, widen
 from store import corpora, documents
+from store.places import Place
 from store.postgres import Database
-from store.types import Place
 from tests.fake_encoder import FakeEncoder
 from tests.store.samples import new_document
 

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from store import documents
-from store.places import place_between, places_between
-from store.types import Corpus, Place
+from store.places import Place, place_between, places_between
+from store.types import Corpus
 from tests.store.samples import chunks_of, new_document
 
 PAGES = (Place(0, {"page": 1}), Place(10, {"page": 2}), Place(20, {"page": 3}))

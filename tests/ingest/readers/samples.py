@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
-from store.types import Place
+from store.places import Place
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -8,7 +8,8 @@ from sqlalchemy import make_url, text
 from ingest.errors import DatabaseSourceError
 from ingest.inputs import find_inputs
 from ingest.readers import Problem, ProblemKind, RawDocument, ReadOptions
-from ingest.readers.database import DatabaseQuery, is_database, read_database
+from ingest.readers.database import DatabaseQuery, is_database
+from ingest.readers.sql import database_query, read_database
 from store.postgres import Database
 
 QUERY = "SELECT id, body AS text, day FROM notes ORDER BY id"
@@ -26,7 +27,7 @@ def notes(tmp_path: Path) -> str:
 
 
 def read(url: str, query: str = QUERY, **options: str) -> list[RawDocument | Problem]:
-    return list(read_database(DatabaseQuery(url, query), ReadOptions(**options)))  # type: ignore[arg-type]
+    return list(read_database(database_query(url, query), ReadOptions(**options)))  # type: ignore[arg-type]
 
 
 def test_rows_are_documents(notes: str) -> None:
@@ -45,9 +46,9 @@ def test_columns_can_be_named(notes: str) -> None:
     assert document.source.endswith("#2024-05-01")
 
 
+@pytest.mark.usefixtures("notes_table")
 def test_rows_of_postgresql_are_read_without_changing_anything(database: Database) -> None:
     with database.transaction() as session:
-        session.execute(text("CREATE TABLE notes (id int, body text)"))
         session.execute(text("INSERT INTO notes SELECT n, 'Note ' || n FROM generate_series(1, 1200) AS n"))
     items = read(database.url, "SELECT id, body AS text FROM notes WHERE body LIKE 'Note %' AND id::int > 0")
     assert [item.text for item in items if isinstance(item, RawDocument)] == [
@@ -62,7 +63,7 @@ def test_rows_of_postgresql_are_read_without_changing_anything(database: Databas
 def test_password_is_nowhere_to_be_seen(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     url = "postgresql://ann:top5ecret@127.0.0.1:1/db"
-    wanted = DatabaseQuery(url, QUERY)
+    wanted = database_query(url, QUERY)
     [problem] = read(url)
     assert isinstance(problem, Problem)
     assert problem.kind == ProblemKind.UNREADABLE
@@ -73,7 +74,7 @@ def test_password_is_nowhere_to_be_seen(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_same_query_in_other_words_of_space_is_the_same_source() -> None:
     assert (
-        DatabaseQuery("sqlite:///a", "SELECT  1").source == DatabaseQuery("sqlite:///a", "SELECT\n1").source
+        database_query("sqlite:///a", "SELECT  1").source == database_query("sqlite:///a", "SELECT\n1").source
     )
 
 
@@ -89,7 +90,7 @@ def test_inputs_know_databases(notes: str) -> None:
     assert isinstance(found.origin, DatabaseQuery)
     [scope] = inputs.scopes
     assert scope.covers(f"{found.origin.source}#7")
-    assert not scope.covers(f"{DatabaseQuery(notes, 'SELECT 1').source}#7")
+    assert not scope.covers(f"{database_query(notes, 'SELECT 1').source}#7")
 
 
 @pytest.mark.parametrize(("url", "query"), [("sqlite:///a.db", None), ("nothing://a:pw@b/c", QUERY)])
@@ -108,6 +109,6 @@ def test_address_is_told_from_a_path(path: str, expected: bool) -> None:
 
 
 def test_address_of_the_source_can_be_parsed(notes: str) -> None:
-    assert make_url(DatabaseQuery(notes, QUERY).source).database == str(
+    assert make_url(database_query(notes, QUERY).source).database == str(
         Path(notes.removeprefix("sqlite:///"))
     )
