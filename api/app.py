@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.middleware import Middleware
 from starlette.routing import Route
 
+from api.asking import AskingThreads
 from api.build import Application, build
 from api.errors import add_error_responses
 from api.idempotency import Idempotency
@@ -33,7 +34,6 @@ from api.routes import (
     stores,
 )
 from api.settings import Settings
-from api.turns import Turns
 from api.version import version
 from store.errors import DatabaseUnavailableError
 
@@ -52,6 +52,8 @@ comes whole, one JSON object a line. A POST with an `Idempotency-Key` that is se
 """
 
 STOP_S = 1.0
+MOST_ASKED = 64
+"""Questions that may be in work or wait for the generator: each holds a thread and little else."""
 
 ROUTERS = (
     ask,
@@ -82,6 +84,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await to_thread.run_sync(build, settings) if application is None else application
         app.state.application = parts
+        app.state.asking = AskingThreads(MOST_ASKED)
         background = Background(parts, settings.refresh_interval_s)
         background.start()
         runner = app.state.runner = JobRunner(parts)
@@ -92,6 +95,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         finally:
             await to_thread.run_sync(runner.stop)
             await to_thread.run_sync(background.stop)
+            await to_thread.run_sync(app.state.asking.close)
             if application is None:
                 await to_thread.run_sync(parts.close)
 
@@ -106,11 +110,11 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
             Middleware(Idempotency),
         ],
     )
-    app.state.turns = Turns(settings.concurrent_answers, settings.busy_after_s)
+    app.state.heartbeat_s = settings.heartbeat_s
     add_error_responses(app)
     for module in ROUTERS:
         app.include_router(module.router)
-    assistants = OverHttp(lambda: app.state.application, app.state.turns, version())
+    assistants = OverHttp(lambda: app.state.application, version())
     app.router.routes.append(Route(PATH, assistants, include_in_schema=False))
     return app
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
-from api.settings import Settings
-from api.threads import let_waiting_threads_sleep, set_threads
+from api.settings import Settings, shipped_checkpoint
+from api.threads import choose_precision, let_waiting_threads_sleep, set_threads
 from store import corpora
 from store.errors import StoreError, UnknownCorpusError
 from store.postgres import Database, migrate, open_database, pending_migrations
@@ -19,11 +19,16 @@ from store.types import Corpus
 
 if TYPE_CHECKING:  # what these import takes seconds, and most commands need none of it
     from rag.answer import Answerer
+    from rag.generator.batcher import Batcher
+    from rag.generator.causal import CausalGenerator
     from rag.generator.generate import LocalGenerator
+    from rag.generator.service import ServiceGenerator
     from rag.retriever.rerank import Reranker
     from rag.retriever.retriever import Retriever
     from rag.search import Searcher
     from store.index.local import LocalIndexes
+
+    Loaded = LocalGenerator | CausalGenerator | ServiceGenerator
 
 
 class PendingMigrationsError(StoreError):
@@ -41,7 +46,8 @@ class Application:
     database: Database
     _encoder: Lazy[SharedEncoder]
     _indexes: "Lazy[LocalIndexes]"
-    _generator: "Lazy[LocalGenerator]"
+    _generator: "Lazy[Loaded]"
+    _shared: "Lazy[Batcher | ServiceGenerator]"
     _reranker: "Lazy[Reranker]"
     _retriever: "Lazy[Retriever]"
     _answerer: "Lazy[Answerer]"
@@ -58,7 +64,7 @@ class Application:
         return self._indexes.get()
 
     @property
-    def generator(self) -> "LocalGenerator":
+    def generator(self) -> "Loaded":
         """What writes answers."""
         return self._generator.get()
 
@@ -85,7 +91,7 @@ class Application:
     @property
     def models_loaded(self) -> bool:
         """Whether a question would be answered without loading anything first."""
-        return self._answerer.made is not None and self._generator.made is not None
+        return self._answerer.made is not None and self._shared.made is not None
 
     def load_models(self) -> None:
         """Load all that answering a question needs.
@@ -95,7 +101,7 @@ class Application:
             CheckpointError: The generator's are.
         """
         self._answerer.get()
-        self._generator.get()
+        self._shared.get()
 
     def corpus_to_fill(self, session: Session, name: str) -> Corpus:
         """The corpus of this name, made now if there is none, for the encoder of the settings.
@@ -134,8 +140,10 @@ class Application:
                 snapshots.discard(directory)
 
     def close(self) -> None:
-        """Save what is worth saving and let go of indexes and database."""
+        """Finish the answers in work, save what is worth saving and let go of indexes and database."""
         try:
+            if self._shared.made is not None:
+                self._shared.made.close()
             if self._indexes.made is not None:
                 self._indexes.made.close()
         finally:
@@ -146,7 +154,7 @@ def build(
     settings: Settings,
     *,
     encoder: Lazy[SharedEncoder] | None = None,
-    generator: "Lazy[LocalGenerator] | None" = None,
+    generator: "Lazy[Loaded] | None" = None,
 ) -> Application:
     """Connect to the database and make the other parts ready to be loaded.
 
@@ -173,6 +181,7 @@ def build(
     encoder = encoder or Lazy(lambda: _load_encoder(settings))
     generator = generator or Lazy(lambda: _load_generator(settings))
     indexes = Lazy(make_indexes)
+    shared = Lazy(lambda: _share(generator.get(), settings))
 
     def make_retriever() -> "Retriever":
         from rag.retriever.retriever import Retriever
@@ -183,7 +192,7 @@ def build(
         from rag.answer import Answerer
         from rag.retriever.fusion import Fusion
 
-        return Answerer(database, retriever.get(), generator.get, Fusion(settings.fusion))
+        return Answerer(database, retriever.get(), shared.get, Fusion(settings.fusion))
 
     def make_searcher() -> "Searcher":
         from rag.retriever.fusion import Fusion
@@ -193,7 +202,7 @@ def build(
             database, retriever.get(), reranker.get, Fusion(settings.fusion), settings.rerank_budget_ms
         )
 
-    reranker: Lazy[Reranker] = Lazy(lambda: _load_reranker(settings, generator))
+    reranker: Lazy[Reranker] = Lazy(lambda: _load_reranker(settings, shared))
     retriever = Lazy(make_retriever)
     return Application(
         settings=settings,
@@ -201,6 +210,7 @@ def build(
         _encoder=encoder,
         _indexes=indexes,
         _generator=generator,
+        _shared=shared,
         _reranker=reranker,
         _retriever=retriever,
         _answerer=Lazy(make_answerer),
@@ -245,16 +255,38 @@ def _load_encoder(settings: Settings) -> SharedEncoder:
     return SharedEncoder(Encoder(settings.encoder))
 
 
-def _load_generator(settings: Settings) -> "LocalGenerator":
-    from rag.generator.generate import LocalGenerator
+def _load_generator(settings: Settings) -> "Loaded":
+    from rag.generator.load import GeneratorChoice, load_generator
 
     set_threads(settings.threads)
-    return LocalGenerator(settings.generator)
+    key = settings.generator_api_key
+    precision = choose_precision(settings.generator_precision)
+    choice = GeneratorChoice(
+        settings.generator, key.get_secret_value() if key else None, settings.generator_timeout_s, precision
+    )
+    return load_generator(choice, Lazy(lambda: _load_checkpoint(precision)).get)
 
 
-def _load_reranker(settings: Settings, generator: "Lazy[LocalGenerator]") -> "Reranker":
+def _load_checkpoint(precision: str) -> "LocalGenerator":
+    from rag.generator.generate import LocalGenerator
+
+    return LocalGenerator(shipped_checkpoint(), precision=precision)
+
+
+def _share(generator: "Loaded", settings: Settings) -> "Batcher | ServiceGenerator":
+    from rag.generator.batcher import Batcher, BatchSettings
+    from rag.generator.service import ServiceGenerator
+
+    if isinstance(generator, ServiceGenerator):  # it is asked by as many threads as there are questions
+        return generator
+    return Batcher(
+        generator, BatchSettings(at_once=settings.concurrent_answers, busy_after_s=settings.busy_after_s)
+    )
+
+
+def _load_reranker(settings: Settings, shared: "Lazy[Batcher | ServiceGenerator]") -> "Reranker":
     if settings.reranker == "generator":
-        return generator.get()
+        return shared.get()
     from rag.retriever.rerank import CrossEncoderReranker
 
     set_threads(settings.threads)

@@ -17,8 +17,12 @@ from starlette.responses import JSONResponse
 from api.build import PendingMigrationsError
 from ingest.errors import IngestError, JobStoppedError, UnknownEncodingError, UnknownMediaTypeError
 from rag.errors import (
+    AbandonedError,
+    BusyError,
     CheckpointError,
     EncoderFilesError,
+    GenerationError,
+    GeneratorServiceError,
     QuestionError,
     RagError,
     RerankerError,
@@ -153,18 +157,6 @@ class UnsupportedError(ApiError):
     """Something is asked for that OpenAI's API has and we do not."""
 
 
-class BusyError(ApiError):
-    """The generator has too much to do."""
-
-    def __init__(self, waited_s: float) -> None:
-        why = (
-            f"The question waited {waited_s:g} s for its turn"
-            if waited_s
-            else "Too many questions are waiting"
-        )
-        super().__init__(f"{why}. Try again later.")
-
-
 class NotReadyError(ApiError):
     """The server cannot answer questions yet, or any more."""
 
@@ -212,7 +204,10 @@ KINDS: Mapping[type[Exception], Kind] = {
     FilterError: Kind(422, "Invalid filter"),
     InvalidCursorError: Kind(400, "Invalid cursor"),
     QuestionError: Kind(422, "Unusable question"),
+    GenerationError: Kind(422, "Unusable generation settings"),
     UnknownEncodingError: Kind(422, "Unknown encoding"),
+    GeneratorServiceError: Kind(502, "Generator service failed"),
+    AbandonedError: Kind(499, "Given up"),
     BusyError: Kind(503, "Busy"),
     NotReadyError: Kind(503, "Not ready"),
     UnsupportedBodyError: Kind(415, "Unknown media type"),

@@ -19,7 +19,6 @@ from api.compatible import only_corpus
 from api.errors import ApiError, MissingKeyError, problem_response
 from api.schemas.answers import AnswerView, SearchView
 from api.schemas.documents import DocumentPartView
-from api.turns import Turns
 from rag.answer import AskRequest
 from rag.errors import RagError
 from rag.retriever.retriever import Mode
@@ -45,9 +44,8 @@ KeyOf = Callable[[Context[Any, Any]], Key]
 class Tools:
     """What an assistant may do; each call looks at the caller's key anew."""
 
-    def __init__(self, parts: Callable[[], Application], turns: Turns, key_of: KeyOf) -> None:
+    def __init__(self, parts: Callable[[], Application], key_of: KeyOf) -> None:
         self._parts = parts
-        self._turns = turns
         self._key_of = key_of
 
     async def ask(
@@ -77,9 +75,7 @@ class Tools:
                 filters=filters or {},
                 session_id=session_id,
             )
-            answerer = parts.answerer
-            with self._turns.turn():
-                return AnswerView.model_validate(answerer.ask(asked))
+            return AnswerView.model_validate(parts.answerer.ask(asked))
 
         return await self._run(context, work)
 
@@ -185,9 +181,9 @@ class OverHttp:
     It keeps no state between requests, so any process behind a port can serve any of them.
     """
 
-    def __init__(self, parts: Callable[[], Application], turns: Turns, version: str) -> None:
+    def __init__(self, parts: Callable[[], Application], version: str) -> None:
         self._parts = parts
-        tools = Tools(parts, turns, lambda context: key_in(context.headers, parts()))
+        tools = Tools(parts, lambda context: key_in(context.headers, parts()))
         self._server = make_server(tools, version)
         # Whoever has no key is sent away, so that a page in a browser that was led here gets nothing.
         self._app: ASGIApp = self._server.streamable_http_app(

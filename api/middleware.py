@@ -39,7 +39,7 @@ class Surroundings:
         except ClientDisconnect:
             logger.info("the caller hung up in the middle of the request")
         except Exception as error:
-            _log_mistake(error)
+            log_mistake(error)
             if status is not None:  # half a response is out: the connection has to break
                 raise
             await internal_problem()(scope, receive, send_noting)
@@ -78,7 +78,8 @@ class BodyLimit:
         await self._app(scope, receive_counting, send)
 
 
-def _log_mistake(error: Exception) -> None:
+def log_mistake(error: Exception) -> None:
+    """Log where a mistake of ours happened."""
     # The message may quote a document or a question (a database error quotes the row): not above DEBUG.
     frames = "".join(traceback.format_tb(error.__traceback__))
     logger.error("unexpected %s\n%s", type(error).__name__, frames)

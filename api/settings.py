@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,6 +14,10 @@ from pydantic_settings import (
 
 SETTINGS_FILE = "RAG_SETTINGS_FILE"
 """Environment variable that names a TOML file with settings; what the environment sets goes before it."""
+
+
+OTHER_GENERATORS = ("hf:", "openai:")
+"""How the names of generators that are no checkpoints begin."""
 
 
 class SettingsError(Exception):
@@ -31,6 +35,10 @@ def shipped_checkpoint() -> Path:
     return Path(__file__).resolve().parent.parent / "rag" / "checkpoints" / "default"
 
 
+def _path_as_text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
 class Settings(BaseSettings):
     """All settings, checked; each is read from `RAG_` and its name in capitals, or a file."""
 
@@ -44,8 +52,16 @@ class Settings(BaseSettings):
     """Where the embedded database, index snapshots and uploads in progress are kept."""
     encoder: str = "all-MiniLM-L6-v2"
     """Name or folder of the sentence-transformers model that embeds."""
-    generator: Path = Field(default_factory=shipped_checkpoint)
-    """Folder of the checkpoint that answers."""
+    generator: Annotated[str, BeforeValidator(_path_as_text)] = Field(
+        default_factory=lambda: str(shipped_checkpoint())
+    )
+    """What answers: a checkpoint's folder, `hf:FOLDER` of a language model, or `openai:URL#MODEL`."""
+    generator_api_key: SecretStr | None = None
+    """Key for the service of an `openai:` generator."""
+    generator_timeout_s: float = Field(60.0, gt=0, le=3600)
+    """How long an answer of an `openai:` generator may take."""
+    generator_precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What a checkpoint reads passages in; auto is bfloat16 where the processor computes in it."""
     keyword_engine: Literal["tantivy", "rank-bm25"] = "tantivy"
     """What keyword indexes are made with."""
     fusion: Literal["weighted", "rrf"] = "weighted"
@@ -82,12 +98,27 @@ class Settings(BaseSettings):
     """Folder of the speech recognition model that reads recordings; None passes them over."""
     threads: int | None = Field(None, ge=1, le=1024)
     """Processor threads for the models; None takes one per core that this process may use."""
-    concurrent_answers: int = Field(1, ge=1, le=64)
-    """How many questions the generator works on at once; each uses all `threads`."""
+    concurrent_answers: int = Field(8, ge=1, le=64)
+    """How many questions the generator answers together."""
     busy_after_s: float = Field(60.0, gt=0, le=3600)
     """How long a question waits for its turn before the server says that it is busy."""
+    heartbeat_s: float = Field(15.0, gt=0, le=3600)
+    """How long a streamed answer may be silent before a heartbeat is sent."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
     """What is logged; None means INFO for the server and WARNING for all other commands."""
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of the checkpoint that answers.
+
+        Raises:
+            SettingsError: Another kind of generator is set.
+        """
+        if self.generator.startswith(OTHER_GENERATORS):
+            raise SettingsError(
+                f"RAG_GENERATOR={self.generator!r} is no checkpoint, which is needed here. Give a folder."
+            )
+        return Path(self.generator)
 
     @classmethod
     def settings_customise_sources(

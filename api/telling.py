@@ -1,41 +1,139 @@
-"""A question answered for HTTP: as a whole, or told piece by piece."""
+"""A question answered for HTTP: as a whole, or told piece by piece while the answer is made."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
-from anyio import to_thread
 from fastapi import Request
+from fastapi.encoders import jsonable_encoder
 
+from api.asking import AskingThreads, Listening
 from api.build import Application
-from api.schemas.answers import AnswerView
-from api.turns import turns_of
-from rag.answer import AskRequest
+from api.errors import ApiError, internal_problem, problem_response
+from api.middleware import log_mistake
+from api.schemas.answers import AnswerView, HitView
+from ingest.errors import IngestError
+from rag.answer import Answer, AskRequest
+from rag.errors import RagError
+from store.errors import StoreError
 
 Told = tuple[str, Any]
 """The name of an event, and its data in JSON's types."""
+EXPECTED = (ApiError, RagError, StoreError, IngestError)
 
 
 async def answer(request: Request, parts: Application, asked: AskRequest) -> AnswerView:
-    """The answer to a question, when it is complete.
+    """The answer to a question, when it is complete; a client that hangs up ends the work.
 
     Raises:
         RagError, StoreError: See `Answerer.ask`.
     """
-    turns = turns_of(request)
-
-    def work() -> AnswerView:
-        answerer = parts.answerer
-        with turns.turn():
-            return AnswerView.model_validate(answerer.ask(asked))
-
-    return await to_thread.run_sync(work)
+    listening, work = _begin(request, parts, asked)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await _first_of(work, gone)
+    finally:
+        gone.cancel()
+        if not work.done():
+            listening.leave()
+    return AnswerView.model_validate(await work)
 
 
 async def tell(request: Request, parts: Application, asked: AskRequest) -> AsyncIterator[Told]:
-    """What happens to a question: `token` for each piece of the answer, then `done` with the whole of it.
+    """What happens to a question, as it happens.
 
-    What fails before the first event is raised.
+    `retrieval` (the hits), `token` for each further part of the answer, a `citation` each, when they are
+    verified, then `done` with the whole of it. Where the answer fails on its way, `error` comes last, with
+    what a response of its own would say. A `heartbeat` fills every silence. What fails before the first event
+    is raised. Who stops reading ends the work.
     """
-    whole = await answer(request, parts, asked)
-    yield "token", {"text": whole.answer}
-    yield "done", whole.model_dump(mode="json")
+    listening, work = _begin(request, parts, asked)
+    try:
+        yield await _first_event(listening, work)
+        async for told in _events(listening, work, request.app.state.heartbeat_s):
+            yield told
+        try:
+            whole = AnswerView.model_validate(await work)
+        except Exception as error:
+            yield "error", json.loads(_problem(error))
+            return
+        if whole.abstained:
+            yield "token", {"text": whole.answer}
+        for citation in whole.citations:
+            yield "citation", citation.model_dump(mode="json")
+        yield "done", whole.model_dump(mode="json")
+    finally:
+        listening.leave()
+
+
+async def begun(told: AsyncIterator[Told]) -> AsyncIterator[Told]:
+    """The same, begun: what fails before the first event is raised while there can be a status for it."""
+    first = await anext(told)
+
+    async def again() -> AsyncIterator[Told]:
+        yield first
+        async for event in told:
+            yield event
+
+    return again()
+
+
+def _begin(
+    request: Request, parts: Application, asked: AskRequest
+) -> "tuple[Listening, asyncio.Future[Answer]]":
+    threads: AskingThreads = request.app.state.asking
+    listening = Listening()
+    return listening, threads.start(lambda: parts.answerer.ask(asked, listening))
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _first_event(listening: Listening, work: "asyncio.Future[Answer]") -> Told:
+    told = asyncio.ensure_future(listening.events.get())
+    try:
+        await _first_of(told, work)
+        if not told.done():
+            await work  # it failed: an answer is told of before it is complete
+        return _in_json(await told)
+    finally:
+        told.cancel()
+
+
+async def _events(
+    listening: Listening, work: "asyncio.Future[Answer]", heartbeat_s: float
+) -> AsyncIterator[Told]:
+    """What is told until the work is done, with heartbeats between."""
+    while not (work.done() and listening.events.empty()):
+        told = asyncio.ensure_future(listening.events.get())
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_first_of(told, work), heartbeat_s)
+            if told.done():
+                yield _in_json(told.result())
+            elif not work.done():
+                yield "heartbeat", {}
+        finally:
+            told.cancel()
+
+
+async def _first_of(*waited: "asyncio.Future[Any]") -> None:
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _in_json(told: Told) -> Told:
+    name, data = told
+    if name == "retrieval":
+        data = {"hits": jsonable_encoder([HitView.model_validate(hit) for hit in data["hits"]])}
+    return name, data
+
+
+def _problem(error: Exception) -> bytes:
+    if not isinstance(error, EXPECTED):
+        log_mistake(error)
+        return bytes(internal_problem().body)
+    return bytes(problem_response(error).body)

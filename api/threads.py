@@ -24,3 +24,12 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def choose_precision(wanted: str) -> str:
+    """`float32` or `bfloat16`; `auto` is bfloat16 where the processor has instructions for it."""
+    if wanted != "auto":
+        return wanted
+    import torch
+
+    return "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"

@@ -3,7 +3,7 @@
 question → check → understand (a follow-up stands alone, words are spelt as the corpus spells them)
          → search (keywords and vectors, fused) → read the best passages, widened if wanted → generate
          → cite: every copied piece becomes characters of a document, compared with its stored text
-         → abstain when the passages probably do not hold the answer
+         → abstain when the passages probably do not hold the answer; then nothing is written
          → log the whole of it → answer
 """
 
@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from rag.citation import AnswerSentence, Citation, cite, sentences_of
-from rag.errors import QuestionError
-from rag.generator.decode import GenerationSettings
-from rag.generator.generate import GREEDY, Generated, LocalGenerator
+from rag.errors import AbandonedError, QuestionError
+from rag.generator.generate import AnswerGenerator, Generated
 from rag.generator.passages import Passage
+from rag.generator.settings import GREEDY, GenerationSettings
 from rag.query.exchange import Exchange
 from rag.query.understand import QueryChange, understand
 from rag.retriever.retriever import Found, Fusion, Hit, Retriever
@@ -113,6 +113,19 @@ class Answer:
     query_changes: tuple[QueryChange, ...] = ()
 
 
+class Listener(Protocol):
+    """Who is told of an answer while it is made."""
+
+    def wanted(self) -> bool:
+        """Whether the answer is still wanted; asked at every step."""
+
+    def found(self, hits: tuple[AnswerHit, ...]) -> None:
+        """Told of the passages that will be read."""
+
+    def write(self, text: str) -> None:
+        """Told of each part of the answer."""
+
+
 class Answerer:
     """Answers questions from a database, its indexes and a generator."""
 
@@ -120,7 +133,7 @@ class Answerer:
         self,
         database: Database,
         retriever: Retriever,
-        load_generator: Callable[[], LocalGenerator],
+        load_generator: Callable[[], AnswerGenerator],
         fusion: Fusion = Fusion.WEIGHTED,
     ) -> None:
         """Put the parts together; the generator is asked for when a question needs it."""
@@ -130,21 +143,27 @@ class Answerer:
         self._load_generator = load_generator
 
     @property
-    def generator(self) -> LocalGenerator:
+    def generator(self) -> AnswerGenerator:
         """What writes answers."""
         return self._load_generator()
 
-    def ask(self, request: AskRequest) -> Answer:
+    def ask(self, request: AskRequest, listener: Listener | None = None) -> Answer:
         """Answer one question and log it.
 
+        A listener hears what was found and then the answer as it is written.
+
         Raises:
+            AbandonedError: the listener does not want the answer any more; nothing is logged.
+            BusyError: the generator has too much to do.
             QuestionError: the question is empty or too long, or top_k is out of range.
+            GenerationError: the generator cannot answer with these settings.
             UnknownCorpusError, UnknownSessionError, UnknownResponseError, TurnError, EncoderMismatchError,
                 FilterError: see their messages.
         """
         clock = Clock()
         question = check_question(request.question)
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
+        self.generator.check(request.generation)
         with self.database.transaction() as session:
             corpus = corpora.get(session, request.corpus)
             place = sessions.place(
@@ -156,9 +175,18 @@ class Answerer:
             found = self.retriever.find(understood.query, corpus, top_k, request.filters, fusion=self.fusion)
             read = widen(self.database, found.hits, request.expand)
         with clock.stage("generate"):
+            if listener:
+                listener.found(answer_hits(found.hits, ()))
+            watcher = _Watcher(listener, self.generator.calibration.threshold)
             generated = self.generator.generate(
-                understood.question, passages_of(read.hits), request.generation
+                understood.question,
+                passages_of(read.hits),
+                request.generation,
+                watcher,
+                user=request.user,
             )
+            if not watcher.wanted():
+                raise AbandonedError("the question was given up while it was being answered")
         with clock.stage("cite"):
             reason = self._reason_to_abstain(found, generated)
             citations = () if reason else cite(self.database, generated, read.hits)
@@ -186,6 +214,8 @@ class Answerer:
     def _reason_to_abstain(self, found: Found, generated: Generated) -> str | None:
         if not found.hits:
             return f"{NO_PASSAGES}: {found.reason}" if found.reason else NO_PASSAGES
+        if generated.refusal is not None:
+            return generated.refusal
         if generated.answerable_probability < self.generator.calibration.threshold:
             return NO_EVIDENCE
         return None
@@ -205,6 +235,23 @@ class Answerer:
 
 def _exchanges(turns: Sequence[Turn]) -> list[Exchange]:
     return [Exchange(turn.query, turn.answer) for turn in turns]
+
+
+class _Watcher:
+    """Passes on what is written, where there is evidence for an answer and somebody listens."""
+
+    def __init__(self, listener: Listener | None, threshold: float) -> None:
+        self._listener, self._threshold = listener, threshold
+
+    def wanted(self) -> bool:
+        return self._listener is None or self._listener.wanted()
+
+    def begin(self, answerable_probability: float) -> bool:
+        return answerable_probability >= self._threshold
+
+    def write(self, text: str) -> None:
+        if self._listener:
+            self._listener.write(text)
 
 
 class Clock:

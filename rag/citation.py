@@ -6,14 +6,13 @@ citation and no content word of it was written (rather than copied) that the chu
 """
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from uuid import UUID
 
 from rag.generator.compose import Segment
 from rag.generator.generate import Generated
+from rag.generator.words import FUNCTION_WORDS, SENTENCE_END, WORD, sentence_spans
 from rag.retriever.retriever import Hit
 from store import documents
 from store.places import place_between
@@ -21,17 +20,6 @@ from store.postgres import Database
 
 logger = logging.getLogger(__name__)
 
-WORD = re.compile(r"\w+")
-SENTENCE_END = re.compile(r"[.!?][\"”’)]*\s+(?=[\"“‘(]?[A-Z0-9])")
-_FUNCTION_WORDS = """
-a an the this that these those it its he she they them his her their we you i me my our your who whom whose
-which what when where why how is are was were be been being am do does did done doing have has had having
-will would shall should can could may might must and or but so yet for of in on at by to from with
-into onto over under about as than then there here if because while also such some any all both each more
-most other very s t
-"""
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
-"""Words that claim nothing by themselves."""
 VERDICTS = frozenset({"yes", "no", "not", "nor", "never", "none", "neither", "without", "cannot"})
 """Words that turn a claim round: a chunk that has them somewhere does not bear out who wrote them."""
 
@@ -62,6 +50,8 @@ class AnswerSentence:
     end: int
     supported: bool
     citation_ids: tuple[int, ...]
+    unsupported_words: tuple[str, ...] = ()
+    """Content words that were written, not copied, and that none of its quotes has."""
 
 
 def cite(database: Database, generated: Generated, hits: Sequence[Hit]) -> tuple[Citation, ...]:
@@ -132,10 +122,13 @@ def sentences_of(
         chunk_texts: the text of each cited chunk by its id.
     """
     made = []
-    for start, end in _sentence_spans(generated.text, generated.segments):
+    copied = [(s.answer_start, s.answer_end) for s in generated.segments if s.passage is not None]
+    for start, end in sentence_spans(generated.text, copied):
         cited = [c for c in citations if c.answer_start < end and c.answer_end > start]
         context = _words(" ".join(chunk_texts[c.chunk_id] for c in cited)) - VERDICTS
-        unverified = _uncited_words(generated, citations, start, end) - context
+        quoted = _words(" ".join(c.quote for c in cited)) - VERDICTS
+        written = _written_words(generated, citations, start, end)
+        unverified = {w.lower() for w in written} - context
         made.append(
             AnswerSentence(
                 text=generated.text[start:end],
@@ -143,36 +136,24 @@ def sentences_of(
                 end=end,
                 supported=bool(cited) and not unverified,
                 citation_ids=tuple(c.id for c in cited),
+                unsupported_words=tuple(dict.fromkeys(w for w in written if w.lower() not in quoted)),
             )
         )
     return tuple(made)
 
 
-def _uncited_words(
-    generated: Generated, citations: Sequence[Citation], start: int, end: int
-) -> frozenset[str]:
-    """Content words of a sentence that no verified citation copied."""
+def _written_words(generated: Generated, citations: Sequence[Citation], start: int, end: int) -> list[str]:
+    """Content words of a sentence that no verified citation copied, in their order."""
     copied = {(c.answer_start, c.answer_end) for c in citations}
-    words: set[str] = set()
+    words: list[str] = []
     for segment in generated.segments:
         place = (segment.answer_start, segment.answer_end)
         is_copied = segment.passage is not None and segment.passage >= 0 and place in copied
         if segment.answer_start < end and segment.answer_end > start and not is_copied:
-            words |= _words(generated.text[max(start, segment.answer_start) : min(end, segment.answer_end)])
-    return frozenset(words - FUNCTION_WORDS)
+            written = generated.text[max(start, segment.answer_start) : min(end, segment.answer_end)]
+            words += [w for w in WORD.findall(written) if w.lower() not in FUNCTION_WORDS]
+    return words
 
 
 def _words(text: str) -> set[str]:
     return {w.lower() for w in WORD.findall(text)}
-
-
-def _sentence_spans(text: str, segments: Sequence[Segment]) -> list[tuple[int, int]]:
-    """Where sentences start and end; a copied piece is never cut."""
-    cuts = [
-        m.end()
-        for m in SENTENCE_END.finditer(text)
-        if not any(s.passage is not None and s.answer_start < m.end() < s.answer_end for s in segments)
-    ]
-    bounds = [0, *cuts, len(text)]
-    spans = [(a, a + len(text[a:b].rstrip())) for a, b in pairwise(bounds)]
-    return [(a, b) for a, b in spans if b > a]

@@ -39,3 +39,19 @@ class RetrievalSettingsError(RagError):
 
 class TrainingError(RagError):
     """Training stopped because going on would have made the model worse than its last checkpoint."""
+
+
+class GenerationError(RagError):
+    """The settings of an answer's generation cannot be used, or not with this generator."""
+
+
+class AbandonedError(RagError):
+    """Nobody waits for the answer any more."""
+
+
+class BusyError(RagError):
+    """The generator has too much to do, or is stopping."""
+
+
+class GeneratorServiceError(RagError):
+    """A generator behind a service cannot be reached, fails, or does not keep to the protocol."""

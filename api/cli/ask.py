@@ -75,7 +75,7 @@ def ask(
             check_question(question)
         from api.cli.printing import print_answer
         from api.schemas.answers import AnswerView
-        from rag.generator.decode import GenerationSettings
+        from rag.generator.settings import GenerationSettings
         from rag.retriever.widen import Expand
 
         for number, question in enumerate(questions):

@@ -83,7 +83,7 @@ def evaluate(
         )
     _check_options(qa, out, predictions, picture, risk, generator)
     settings = load_settings(data_dir=data_dir)
-    local = LocalGenerator(generator or settings.generator)
+    local = LocalGenerator(generator or settings.checkpoint)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rag-evaluate-")))
         if retrieval:

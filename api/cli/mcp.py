@@ -21,7 +21,6 @@ def mcp(
         import anyio
 
         from api.mcp import Tools, make_server
-        from api.turns import Turns
         from api.version import version
         from store import access
         from store.types import Key
@@ -31,7 +30,5 @@ def mcp(
                 return access.authenticate(session, key)
 
         caller(None)  # a wrong key is told now, and not at the first question
-        settings = application.settings
-        turns = Turns(settings.concurrent_answers, settings.busy_after_s)
-        server = make_server(Tools(lambda: application, turns, caller), version())
+        server = make_server(Tools(lambda: application, caller), version())
         anyio.run(server.run_stdio_async)

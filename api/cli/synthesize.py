@@ -47,7 +47,7 @@ def labels(
     examples = list(read_examples(questions))
     wide = (p for path in contexts or [] for e in read_examples(path) for p in e.passages)
     known = Contexts(wide, (e.passages[0].text for e in examples))
-    local = LocalGenerator(generator or settings.generator)
+    local = LocalGenerator(generator or settings.checkpoint)
     made = label(examples, local, known, LabelSettings(least_probability))
     count = write_examples(made, out)
     if as_json:

@@ -2,17 +2,23 @@
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse
 
 from api.auth import Parts, ReaderKey
-from api.errors import BusyError, RoleError, problems
+from api.errors import RoleError, problems
 from api.events import events
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
-from api.turns import GeneratorTurns
+from api.telling import answer, begun, tell
 from rag.answer import AskRequest
-from rag.errors import QuestionError, RetrievalSettingsError
-from rag.generator.decode import GenerationSettings
+from rag.errors import (
+    BusyError,
+    GenerationError,
+    GeneratorServiceError,
+    QuestionError,
+    RetrievalSettingsError,
+)
+from rag.generator.settings import GenerationSettings
 from rag.retriever.widen import Expand
 from store.errors import (
     DatabaseUnavailableError,
@@ -44,23 +50,26 @@ FAILURES = problems(
     EncoderMismatchError,
     RetrievalSettingsError,
     QuestionError,
+    GenerationError,
     TurnError,
     FilterError,
+    GeneratorServiceError,
     BusyError,
     DatabaseUnavailableError,
 )
 
 
 @router.post("/ask", summary="Ask a question", response_model=AnswerView, responses={**ANSWERS, **FAILURES})
-def ask(body: AskBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey) -> Any:
+async def ask(body: AskBody, request: Request, parts: Parts, key: ReaderKey) -> Any:
     """Answers a question from a corpus, with the characters of the documents that the answer comes from.
 
     When the corpus does not hold the answer, `abstained` is true and `abstain_reason` says why. Every
-    question is logged with its answer. With `stream` the answer comes as server-sent events: `retrieval`
-    (the hits), `token` (one for each word), `citation` (one each) and `done` (the whole answer). The events
-    begin when the answer is complete, because its citations are checked before anything is sent.
+    question is logged with its answer. With `stream` the answer comes as server-sent events while it is
+    written: `retrieval` (the hits), `token` (each further part of the answer), `citation` (one each, when the
+    answer is complete and they are verified) and `done` (the whole answer); `error` in the place of what is
+    missing, and `heartbeat` in silences. Closing the connection ends the work.
     """
-    request = AskRequest(
+    asked = AskRequest(
         question=body.question,
         corpus=body.corpus,
         user=key.user,
@@ -70,11 +79,8 @@ def ask(body: AskBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey) -> A
         expand=Expand(body.expand),
         parent_id=body.parent_id,
         replaces=body.replaces,
-        generation=GenerationSettings(body.generation.temperature, body.generation.seed),
+        generation=GenerationSettings(**body.generation.model_dump()),
     )
-    answerer = parts.answerer
-    with turns.turn():
-        answer = AnswerView.model_validate(answerer.ask(request))
-    if body.stream:
-        return EventSourceResponse(events(answer))
-    return answer
+    if not body.stream:
+        return await answer(request, parts, asked)
+    return EventSourceResponse(events(await begun(tell(request, parts, asked))))

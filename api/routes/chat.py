@@ -1,6 +1,5 @@
 """Chat completions and models, as clients of OpenAI's API ask for them."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -15,17 +14,16 @@ from api.chat import Chunks, completion, stream
 from api.compatible import MODEL, OF_CORPUS, corpus_of, model_of, question_of, text_of
 from api.errors import (
     OF_EVERY_ROUTE,
-    BusyError,
     CorpusChoiceError,
     UnknownModelError,
     UnsupportedError,
     problems,
 )
 from api.schemas.openai import ChatBody, ChatCompletion, ModelsView, ModelView, Usage
-from api.telling import Told, answer, tell
+from api.telling import answer, begun, tell
 from rag.answer import AskRequest
-from rag.errors import QuestionError
-from rag.generator.decode import GenerationSettings
+from rag.errors import BusyError, QuestionError
+from rag.generator.settings import GenerationSettings
 from store import corpora
 from store.errors import EncoderMismatchError, FilterError, UnknownCorpusError, UnknownSessionError
 from store.types import Key
@@ -73,7 +71,7 @@ async def complete_chat(body: ChatBody, request: Request, parts: Parts, key: Rea
     async def usage_of(text: str) -> Usage:
         return await to_thread.run_sync(_usage, parts, texts, text)
 
-    told = await _begun(tell(request, parts, asked))
+    told = await begun(tell(request, parts, asked))
     counts = body.stream_options is not None and body.stream_options.include_usage
     chunks = Chunks(uuid4().hex, body.model)
     return StreamingResponse(
@@ -121,18 +119,6 @@ def _asked(body: ChatBody, parts: Application, key: Key) -> AskRequest:
         session_id=body.session_id,
         generation=GenerationSettings(body.temperature or 0.0, body.seed or 0),
     )
-
-
-async def _begun(told: AsyncIterator[Told]) -> AsyncIterator[Told]:
-    """The same, begun: what fails before the first event is raised while there can be a status for it."""
-    first = await anext(told)
-
-    async def again() -> AsyncIterator[Told]:
-        yield first
-        async for event in told:
-            yield event
-
-    return again()
 
 
 def _usage(parts: Application, asked: list[str], answered: str) -> Usage:

@@ -5,8 +5,7 @@ from fastapi import APIRouter
 from api.auth import Parts, ReaderKey
 from api.errors import RoleError, problems
 from api.schemas.answers import SearchBody, SearchView
-from api.turns import GeneratorTurns
-from rag.errors import QuestionError, RerankerError, RetrievalSettingsError
+from rag.errors import BusyError, QuestionError, RerankerError, RetrievalSettingsError
 from rag.retriever.retriever import Mode
 from rag.retriever.widen import Expand
 from rag.search import SearchRequest
@@ -29,12 +28,13 @@ FAILURES = problems(
     QuestionError,
     FilterError,
     RerankerError,
+    BusyError,
     DatabaseUnavailableError,
 )
 
 
 @router.post("/search", summary="Find chunks", responses=FAILURES)
-def search(body: SearchBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey) -> SearchView:
+def search(body: SearchBody, parts: Parts, key: ReaderKey) -> SearchView:
     """Finds the chunks of a corpus that match a query best: by keywords, by meaning, or by both (`hybrid`).
 
     `rerank` lets a model that reads query and chunk together order the best 50 again, as far as
@@ -55,8 +55,4 @@ def search(body: SearchBody, parts: Parts, turns: GeneratorTurns, key: ReaderKey
         expand=Expand(body.expand),
         spelling=body.spelling,
     )
-    searcher = parts.searcher
-    if not body.rerank:
-        return SearchView.model_validate(searcher.search(request))
-    with turns.turn():
-        return SearchView.model_validate(searcher.search(request))
+    return SearchView.model_validate(parts.searcher.search(request))

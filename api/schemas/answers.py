@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from api.schemas.fields import Body, Text, View
+from rag.generator.settings import MAX_BEAMS, Style
 
 ANSWER_EXAMPLE: dict[str, Any] = {
     "response_id": "5f0c8a4e-0e4b-4bd1-9b0c-5b2f6a3f7f10",
@@ -18,7 +19,16 @@ ANSWER_EXAMPLE: dict[str, Any] = {
     "abstained": False,
     "abstain_reason": None,
     "answerable_probability": 0.93,
-    "sentences": [{"text": "Thirty days.", "start": 0, "end": 12, "supported": True, "citation_ids": [1]}],
+    "sentences": [
+        {
+            "text": "Thirty days.",
+            "start": 0,
+            "end": 12,
+            "supported": True,
+            "citation_ids": [1],
+            "unsupported_words": [],
+        }
+    ],
     "citations": [
         {
             "id": 1,
@@ -70,6 +80,22 @@ class GenerationBody(Body):
     """0 takes the most probable words each time."""
     seed: int = Field(0, ge=0, lt=2**63)
     """With a temperature above 0: the same seed gives the same answer."""
+    style: Style = Style.AUTO
+    """`span`: the few words that answer; `sentence`: a full sentence; `auto`: as the question asks for."""
+    beams: int = Field(1, ge=1, le=MAX_BEAMS)
+    """Answers that are followed side by side; more find more probable ones, and take longer."""
+    length_penalty: float = Field(1.0, ge=0, le=2, allow_inf_nan=False)
+    """With beams: how much longer answers are preferred; 0 not at all."""
+    top_k: int | None = Field(None, ge=1, le=100_000)
+    """With a temperature: draw from the so many most probable next steps only; null from all."""
+    top_p: float = Field(1.0, gt=0, le=1, allow_inf_nan=False)
+    """With a temperature: draw from the most probable steps that have this probability together."""
+    min_p: float = Field(0.0, ge=0, le=1, allow_inf_nan=False)
+    """With a temperature: draw from steps with at least this share of the best one's probability."""
+    repetition_penalty: float = Field(1.0, ge=1, le=10, allow_inf_nan=False)
+    """How much less probable a word gets each time that the answer has it; 1 not at all."""
+    max_tokens: int | None = Field(None, ge=1, le=4096)
+    """The most word pieces of an answer; null for as many as the generator can say."""
 
 
 class AskBody(Body):
@@ -106,13 +132,17 @@ class AskBody(Body):
 
 
 class SentenceView(View):
-    """A sentence of an answer; `supported` says whether its citations bear it."""
+    """A sentence of an answer; `supported` says whether its citations bear it.
+
+    `unsupported_words` are content words that the generator wrote itself and that none of its quotes has.
+    """
 
     text: str
     start: int
     end: int
     supported: bool
     citation_ids: list[int]
+    unsupported_words: list[str] = Field(default_factory=list)
 
 
 class CitationView(View):

@@ -7,19 +7,23 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from rag.citation import FUNCTION_WORDS, WORD, AnswerSentence, Citation, sentence_around, sentences_of
+from rag.citation import AnswerSentence, Citation, sentence_around, sentences_of
 from rag.evaluation.memorisation import novel_ngrams
 from rag.evaluation.metrics import exact_match, normalise_answer, rouge_l, token_f1
 from rag.evaluation.question_types import question_type
 from rag.evaluation.support import CitationScores, CitedSpan, SupportTest
 from rag.generator.generate import Generated, LocalGenerator
 from rag.generator.passages import Passage
+from rag.generator.settings import GREEDY, GenerationSettings, Style
+from rag.generator.words import FUNCTION_WORDS, WORD
 from rag.training.data import Example
 
 Retrieve = Callable[[str], list[Passage]]
 """A question to the passages to read, best first."""
 
 VERDICTS = ("yes", "no")
+SHORT = GenerationSettings(style=Style.SPAN)
+"""For examples whose answers are short whatever their question asks for."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def predict(
     """Answer one example, from what is retrieved or else from its own passages, and judge the answer."""
     begun = time.perf_counter()
     passages = retrieve(example.question) if retrieve else list(example.passages)
-    generated = generator.generate(example.question, passages)
+    generated = generator.generate(example.question, passages, GREEDY if example.full_answer else SHORT)
     latency_ms = (time.perf_counter() - begun) * 1000
     answer = generated.text
     expected = tuple(a.text for a in example.answers) or tuple(filter(None, [example.full_answer]))

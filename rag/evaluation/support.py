@@ -20,8 +20,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.citation import FUNCTION_WORDS, AnswerSentence, sentence_around
+from rag.citation import AnswerSentence, sentence_around
 from rag.generator.passages import Passage
+from rag.generator.words import FUNCTION_WORDS
 from store.index.analysis import Analysis
 
 WORD = re.compile(r"\w+")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.generator.decode import Action
+from rag.generator.actions import Action
 from rag.generator.passages import QUESTION, Reader, Reading
 
 NO_SPACE_BEFORE = re.compile(r"^[.,;:!?%)\]}’']")

@@ -1,43 +1,27 @@
-"""From the model's distributions to an answer whose every copied character is accounted for."""
+"""From the model's distributions to answers, for several questions at once.
 
-import random
+The encoder reads the passages of all questions; the decoder then takes one step after the other, for every
+text that is followed for any of them, and keeps keys and values of what it has seen.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from rag.generator.model import MASKED, Evidence, Generator, Step
-from rag.generator.passages import CLS, SEP, Reader, Reading, collate
-
-START_CANDIDATES = 12
-GREEDY_BELOW = 1e-3
-"""Temperatures under which the most probable action is taken: dividing by them would overflow."""
-
-
-@dataclass(frozen=True)
-class GenerationSettings:
-    """How an answer is chosen; temperature 0 takes the most probable action at each step."""
-
-    temperature: float = 0.0
-    seed: int = 0
+from rag.generator.actions import Action, ActionSpace
+from rag.generator.model import MASKED, Evidence, Generator, Past, Step
+from rag.generator.passages import CLS, Reader, Reading, collate
+from rag.generator.search import Search
+from rag.generator.settings import GenerationSettings, Style
 
 
 @dataclass(frozen=True)
-class Action:
-    """One step of the decoder: a copy (`first … last` of a window) or a written word piece."""
+class Outlook:
+    """What the evidence says before anything is written."""
 
-    ids: tuple[int, ...]
-    window: int | None = None
-    first: int = 0
-    last: int = 0
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What the decoder did for one question, and how sure the model is that there is an answer."""
-
-    actions: tuple[Action, ...]
     null_log_odds: float
     """log p(abstain) − log p(anything else) at the first step."""
     relevance: tuple[float, ...]
@@ -46,23 +30,57 @@ class Decoded:
     """Window and token with the most mass in the first step's start pointer."""
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What the decoder did for one question, and how sure the model is that there is an answer."""
+
+    actions: tuple[Action, ...]
+    outlook: Outlook
+
+
+class Follower(Protocol):
+    """Who is told of an answer while it is made, and may end it."""
+
+    def begin(self, outlook: Outlook) -> bool:
+        """Told once, before anything is written; False ends the answer."""
+
+    def go_on(self, actions: tuple[Action, ...]) -> bool:
+        """Told after each step of the actions that the answer begins with; False ends it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One answer to decode."""
+
+    reading: Reading
+    settings: GenerationSettings
+    style: Style = Style.SPAN
+    follower: Follower | None = None
+
+
 @torch.inference_mode()
-def decode(
-    model: Generator, reader: Reader, readings: Sequence[Reading], settings: GenerationSettings
-) -> list[Decoded]:
-    """Answer questions; the encoder reads all of them at once."""
-    if not readings:
+def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Decoded]:
+    """Answer questions; the encoder reads all of them at once. Each needs a passage at least."""
+    if not tasks:
         return []
-    inputs = collate(readings)
+    inputs = collate([t.reading for t in tasks])
     device = model.words.weight.device
     evidence = model.encode(
         torch.from_numpy(inputs.ids).to(device),
         torch.from_numpy(inputs.segments).to(device),
         torch.from_numpy(inputs.copyable).to(device),
     )
-    return [
-        _decode_one(model, reader, reading, _row(evidence, b), settings) for b, reading in enumerate(readings)
-    ]
+    first = model.advance(*_starts([CLS] * len(tasks), device), evidence)
+    outlooks = [_outlook(first[0], evidence, q, len(t.reading.windows)) for q, t in enumerate(tasks)]
+    searches = [Search(t.settings, model.config.answer_tokens) for t in tasks]
+    for task, search, outlook in zip(tasks, searches, outlooks, strict=True):
+        if task.follower and not task.follower.begin(outlook):
+            search.stop()
+    if any(t.style is Style.SENTENCE for t in tasks):
+        starts = [_start(model, t.style) for t in tasks]
+        first = model.advance(*_starts(starts, device), evidence)
+    _Decoding(model, reader, tasks, searches, evidence=evidence, first=first).run()
+    return [Decoded(search.best.actions, outlook) for search, outlook in zip(searches, outlooks, strict=True)]
 
 
 @torch.inference_mode()
@@ -76,108 +94,95 @@ def relevance_logits(model: Generator, readings: Sequence[Reading]) -> list[floa
     return [float(x) for x in logits.masked_fill(absent, MASKED).amax(dim=1)]
 
 
-def _row(evidence: Evidence, b: int) -> Evidence:
-    row = slice(b, b + 1)
-    return replace(
-        evidence,
-        states=evidence.states[row],
-        memories=[(k[row], v[row]) for k, v in evidence.memories],
-        bias=evidence.bias[row],
-        starts=evidence.starts[row],
-        relevance=evidence.relevance[row],
-    )
+def _start(model: Generator, style: Style) -> int:
+    sentence_start = model.config.sentence_start
+    return sentence_start if style is Style.SENTENCE and sentence_start is not None else CLS
 
 
-def _decode_one(
-    model: Generator, reader: Reader, reading: Reading, evidence: Evidence, settings: GenerationSettings
-) -> Decoded:
-    choose = _Chooser(model, reader, reading, evidence, settings)
-    device = evidence.states.device
-    step, past = model.decode(torch.tensor([[CLS]], device=device), evidence)
-    window_tokens = evidence.states.shape[1] // evidence.relevance.shape[1]
-    focus = divmod(int(step.starts[0, 0].argmax()), window_tokens)
-    abstain = step.copy_gate[0, 0] + step.null[0, 0]
+def _starts(pieces: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """The first word pieces `(B, 1, 1)` of one text for each question, and their number `(B, 1)`."""
+    written = torch.tensor(pieces, device=device).view(-1, 1, 1)
+    return written, torch.ones(len(pieces), 1, dtype=torch.long, device=device)
+
+
+def _outlook(first: Step, evidence: Evidence, question: int, windows: int) -> Outlook:
+    """Always from the usual start, so that the form of an answer does not change whether there is one."""
+    tokens = evidence.states.shape[1] // evidence.relevance.shape[1]
+    abstain = first.copy_gate[question, 0] + first.null[question, 0]
     odds = abstain - torch.log1p(-abstain.exp().clamp(max=1 - 1e-6))
-    actions: list[Action] = []
-    written = 0
-    while written < model.config.answer_tokens:
-        action = choose.next(step, actions)
-        if action is None:
-            break
-        actions.append(action)
-        written += len(action.ids)
-        step, past = model.decode(torch.tensor([action.ids], device=device), evidence, past)
-    relevance = evidence.relevance[0, : len(reading.windows)].tolist()
-    return Decoded(tuple(actions), float(odds), tuple(relevance), focus)
+    window, token = divmod(int(first.starts[question, 0].argmax()), tokens)
+    return Outlook(float(odds), tuple(evidence.relevance[question, :windows].tolist()), (window, token))
 
 
-class _Chooser:
-    """Picks the next action from a step's distributions."""
+class _Decoding:
+    """The steps after the first, for the questions whose answers are not complete."""
 
     def __init__(
         self,
         model: Generator,
         reader: Reader,
-        reading: Reading,
+        tasks: Sequence[Task],
+        searches: Sequence[Search],
+        *,
         evidence: Evidence,
-        settings: GenerationSettings,
+        first: tuple[Step, Past],
     ) -> None:
-        self._model, self._reader, self._reading = model, reader, reading
-        self._evidence, self._settings = evidence, settings
-        self._random = random.Random(settings.seed)
-        self._window_tokens = evidence.states.shape[1] // evidence.relevance.shape[1]
+        tokens = evidence.states.shape[1] // evidence.relevance.shape[1]
+        self._model = model
+        self._tasks = tasks
+        self._searches = searches
+        self._evidence = evidence
+        self._step, self._past = first
+        self._texts = 1  # H, texts that there are places for
+        self._space = ActionSpace(model, reader, [t.reading for t in tasks], tokens)
+        self._open = list(range(len(tasks)))  # the tasks, in the order of the tensors' first axis
 
-    def next(self, step: Step, before: Sequence[Action]) -> Action | None:
-        """The next action, None to end; the first action is never to end."""
-        gates = torch.stack([step.copy_gate[0, -1], step.write_gate[0, -1]])
-        if self._pick(gates) == 0:
-            return self._copy(step, before)
-        words = self._model.write(step.states[0, -1])
-        if not before:
-            words[SEP] = MASKED
-        word = self._pick(words)
-        return None if word == SEP else Action((word,))
+    def run(self) -> None:
+        """Decode until every answer is complete."""
+        while True:
+            scored = None
+            for question, number in enumerate(self._open):
+                search, follower = self._searches[number], self._tasks[number].follower
+                if not search.live:
+                    continue
+                scored = scored or self._space.score(self._step, self._evidence)
+                search.advance(self._space, scored, question)
+                if follower and not follower.go_on(search.settled):
+                    search.stop()
+            if not self._keep_unfinished():
+                return
+            self._feed()
 
-    def _copy(self, step: Step, before: Sequence[Action]) -> Action:
-        starts = step.starts[0, -1]
-        candidates = min(START_CANDIDATES, starts.shape[0])
-        start_log_p, start = starts.topk(candidates)
-        states = step.states[0, -1].expand(candidates, -1)
-        rows = torch.zeros(candidates, dtype=torch.long, device=starts.device)
-        ends = self._model.ends(states, start, rows, self._evidence)  # (candidates, span_tokens)
-        joint = start_log_p[:, None] + ends + self._whole_words(start) + self._not_again(start, before)
-        chosen = self._pick(joint.flatten())
-        row, length = divmod(chosen, ends.shape[1])
-        window, first = divmod(int(start[row]), self._window_tokens)
-        last = first + length
-        return Action(tuple(self._reading.windows[window].ids[first : last + 1]), window, first, last)
+    def _keep_unfinished(self) -> bool:
+        """Let go of complete answers; False when there are no others."""
+        going_on = [q for q, number in enumerate(self._open) if self._searches[number].live]
+        if going_on and len(going_on) < len(self._open):
+            rows = torch.tensor(going_on, device=self._evidence.states.device)
+            self._evidence = self._evidence.select(rows)
+            self._space.select(going_on)
+            texts = torch.arange(self._texts, device=rows.device)
+            self._past = self._past.select((rows[:, None] * self._texts + texts).flatten())
+        self._open = [self._open[q] for q in going_on]
+        return bool(going_on)
 
-    def _whole_words(self, starts: Tensor) -> Tensor:
-        """0 where a copy ends with a word of the same text that it starts in, MASKED elsewhere."""
-        mask = torch.full((starts.shape[0], self._model.config.span_tokens), MASKED, device=starts.device)
-        for row, flat in enumerate(starts.tolist()):
-            number, first = divmod(flat, self._window_tokens)
-            if number >= len(self._reading.windows):
-                continue
-            w = self._reading.windows[number]
-            end = w.text_at + w.text_length if first >= w.text_at else w.question_at + w.question_length
-            for last in range(first, min(end, first + mask.shape[1])):
-                if last + 1 == end or not self._reader.continues(w.ids[last + 1]):
-                    mask[row, last - first] = 0.0
-        return mask
-
-    def _not_again(self, starts: Tensor, before: Sequence[Action]) -> Tensor:
-        """MASKED where a copy repeats the last one."""
-        mask = torch.zeros((starts.shape[0], self._model.config.span_tokens), device=starts.device)
-        copies = [a for a in before if a.window is not None]
-        if copies:
-            last = copies[-1]
-            flat = (last.window or 0) * self._window_tokens + last.first
-            mask[starts == flat, last.last - last.first] = MASKED
-        return mask
-
-    def _pick(self, log_p: Tensor) -> int:
-        if self._settings.temperature < GREEDY_BELOW:
-            return int(log_p.argmax())
-        weights = (log_p / self._settings.temperature).softmax(dim=-1).tolist()
-        return self._random.choices(range(len(weights)), weights)[0]
+    def _feed(self) -> None:
+        """Give the decoder the word pieces that each text grew by."""
+        device = self._evidence.states.device
+        live = [self._searches[number].live for number in self._open]
+        H = max(len(texts) for texts in live)
+        L = max(len(t.actions[-1].ids) for texts in live for t in texts)
+        written = torch.zeros(len(live), H, L, dtype=torch.long)
+        lengths = torch.ones(len(live), H, dtype=torch.long)  # places without a text are computed and ignored
+        parents = torch.zeros(len(live), H, dtype=torch.long)
+        for question, texts in enumerate(live):
+            for row, text in enumerate(texts):
+                ids = text.actions[-1].ids
+                written[question, row, : len(ids)] = torch.tensor(ids)
+                lengths[question, row] = len(ids)
+                parents[question, row] = text.parent
+        rows = torch.arange(len(live))[:, None] * self._texts + parents
+        past = self._past.select(rows.flatten().to(device))
+        self._texts = H
+        self._step, self._past = self._model.advance(
+            written.to(device), lengths.to(device), self._evidence, past
+        )

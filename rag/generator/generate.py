@@ -6,16 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rag.encoder import minilm_directory
-from rag.errors import CheckpointError
+from rag.errors import CheckpointError, GenerationError
 from rag.generator import checkpoint
+from rag.generator.actions import Action
 from rag.generator.compose import Segment, compose
-from rag.generator.decode import Decoded, GenerationSettings, decode, relevance_logits
+from rag.generator.decode import Decoded, Outlook, Task, decode, relevance_logits
 from rag.generator.passages import Passage, Reader, Reading
-
-GREEDY = GenerationSettings()
+from rag.generator.scripts import unreadable_because
+from rag.generator.settings import GREEDY, GenerationSettings, Style
+from rag.generator.style import resolve_style
 
 
 def sigmoid(x: float) -> float:
@@ -69,19 +71,85 @@ class Generated:
     """For each passage, between 0 and 1: it holds the answer."""
     focus: tuple[int, int] | None
     """Passage, and character in it, that the first step points at most; None without passages."""
+    refusal: str | None = None
+    """Why the generator itself does not answer; None where it does."""
+
+
+class Watcher(Protocol):
+    """Who is told of an answer while it is made, and may end it."""
+
+    def wanted(self) -> bool:
+        """Whether the answer is still wanted; asked before it is begun and at every step."""
+
+    def begin(self, answerable_probability: float) -> bool:
+        """Told, before anything is written, how probable it is that there is an answer; False ends it."""
+
+    def write(self, text: str) -> None:
+        """Told of each further part of the answer."""
+
+
+class AnswerGenerator(Protocol):
+    """What writes answers; several threads may use it at once."""
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """When it abstains."""
+
+    def check(self, settings: GenerationSettings) -> None:
+        """See whether answers can be made in this way.
+
+        Raises:
+            GenerationError: they cannot.
+        """
+
+    def generate(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        settings: GenerationSettings = GREEDY,
+        watcher: Watcher | None = None,
+        *,
+        user: str = "",
+    ) -> Generated:
+        """Answer a question of this user; without passages the text is empty."""
+
+    def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
+        """For each passage, between 0 and 1: it holds the answer."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, what to answer it from, and how."""
+
+    question: str
+    passages: tuple[Passage, ...]
+    settings: GenerationSettings = GREEDY
+    watcher: Watcher | None = None
+    """None waits for the answer."""
 
 
 class LocalGenerator:
     """The checkpoint of `rag train`, loaded and ready to answer."""
 
-    def __init__(self, directory: Path, device: str = "cpu") -> None:
+    def __init__(self, directory: Path, device: str = "cpu", precision: str = "float32") -> None:
         """Load a checkpoint.
+
+        Args:
+            directory: where it is.
+            device: what computes.
+            precision: `float32` or `bfloat16`, of what is computed once per passage.
 
         Raises:
             CheckpointError: there is none, it is damaged, or it is of another configuration.
         """
         description = checkpoint.describe(directory)
         self.model = checkpoint.load(directory, device)
+        if precision == "bfloat16":
+            self.model.read_in_bfloat16()
         self.reader = Reader(minilm_directory() / "tokenizer.json", self.model.config)
         try:
             self.calibration = Calibration(**description.get("calibration", {}))
@@ -91,21 +159,55 @@ class LocalGenerator:
             ) from error
         self.name = model_name(description)
 
+    def check(self, settings: GenerationSettings) -> None:
+        """See whether answers can be made in this way.
+
+        Raises:
+            GenerationError: they cannot.
+        """
+        if settings.style is Style.SENTENCE and self.model.config.sentence_start is None:
+            raise GenerationError(
+                f"style is 'sentence', but the model {self.name} was not trained to answer in sentences: "
+                "use 'auto' or 'span', or another generator"
+            )
+
     def generate(
-        self, question: str, passages: Sequence[Passage], settings: GenerationSettings = GREEDY
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        settings: GenerationSettings = GREEDY,
+        watcher: Watcher | None = None,
     ) -> Generated:
-        """Answer one question; without passages there is nothing to answer from and the text is empty."""
-        return self.generate_many([(question, passages)], settings)[0]
+        """Answer one question; without passages there is nothing to answer from and the text is empty.
+
+        Raises:
+            GenerationError: this generator cannot answer with these settings.
+        """
+        return self.answer([Asked(question, tuple(passages), settings, watcher)])[0]
 
     def generate_many(
         self,
         asked: Sequence[tuple[str, Sequence[Passage]]],
         settings: GenerationSettings = GREEDY,
     ) -> list[Generated]:
-        """Answer several questions, each from its own passages, in one pass of the encoder."""
-        readings = [self.reader.read(question, passages) for question, passages in asked]
-        readable = [r for r in readings if r.windows]
-        decoded = iter(decode(self.model, self.reader, readable, settings))
+        """Answer several questions, each from its own passages, all with the same settings.
+
+        Raises:
+            GenerationError: this generator cannot answer with these settings.
+        """
+        return self.answer([Asked(question, tuple(passages), settings) for question, passages in asked])
+
+    def answer(self, asked: Sequence[Asked]) -> list[Generated]:
+        """Answer several questions, each from its own passages, in one pass of the encoder.
+
+        Raises:
+            GenerationError: this generator cannot answer with the settings of one of them.
+        """
+        for one in asked:
+            self.check(one.settings)
+        readings = [self.reader.read(one.question, one.passages) for one in asked]
+        readable = [(one, r) for one, r in zip(asked, readings, strict=True) if r.windows]
+        decoded = iter(decode(self.model, self.reader, [self._task(one, r) for one, r in readable]))
         return [self._finish(r, next(decoded)) if r.windows else EMPTY for r in readings]
 
     def relevance(self, question: str, passages: Sequence[Passage], batch_size: int = 16) -> list[float]:
@@ -116,25 +218,65 @@ class LocalGenerator:
             logits += relevance_logits(self.model, readings)
         return [sigmoid(x) for x in logits]
 
+    def _task(self, asked: Asked, reading: Reading) -> Task:
+        style = resolve_style(
+            asked.settings.style,
+            asked.question,
+            speaks_sentences=self.model.config.sentence_start is not None,
+        )
+        follower = _Spelling(self, reading, asked.watcher) if asked.watcher else None
+        return Task(reading, asked.settings, style, follower)
+
     def _finish(self, reading: Reading, decoded: Decoded) -> Generated:
         composed = compose(decoded.actions, reading, self.reader)
-        by_passage = [-30.0] * len(reading.passages)
-        for window, logit in zip(reading.windows, decoded.relevance, strict=True):
-            by_passage[window.passage] = max(by_passage[window.passage], logit)
-        passage, start, _ = reading.characters(decoded.focus[0], decoded.focus[1], decoded.focus[1])
+        outlook = decoded.outlook
+        by_passage = best_of_windows(reading, outlook)
+        passage, start, _ = reading.characters(outlook.focus[0], outlook.focus[1], outlook.focus[1])
         return Generated(
             text=composed.text,
             segments=composed.segments,
-            answerable_probability=self.calibration.probability(
-                decoded.null_log_odds, max(by_passage), len(by_passage)
-            ),
-            null_log_odds=decoded.null_log_odds,
+            answerable_probability=self.probability(reading, outlook),
+            null_log_odds=outlook.null_log_odds,
             relevance=tuple(sigmoid(x) for x in by_passage),
             focus=(passage, start) if passage >= 0 else None,
+            refusal=unreadable_because(reading),
         )
+
+    def probability(self, reading: Reading, outlook: Outlook) -> float:
+        """The calibrated probability that the passages hold the answer."""
+        by_passage = best_of_windows(reading, outlook)
+        return self.calibration.probability(outlook.null_log_odds, max(by_passage), len(by_passage))
+
+
+class _Spelling:
+    """Turns what the decoder does into text, for who waits for the words."""
+
+    def __init__(self, generator: LocalGenerator, reading: Reading, watcher: Watcher) -> None:
+        self._generator, self._reading, self._watcher = generator, reading, watcher
+        self._told = 0
+
+    def begin(self, outlook: Outlook) -> bool:
+        if unreadable_because(self._reading) or not self._watcher.wanted():
+            return False
+        return self._watcher.begin(self._generator.probability(self._reading, outlook))
+
+    def go_on(self, actions: tuple[Action, ...]) -> bool:
+        text = compose(actions, self._reading, self._generator.reader).text
+        told, self._told = self._told, max(self._told, len(text))
+        if len(text) > told:
+            self._watcher.write(text[told:])
+        return self._watcher.wanted()
 
 
 EMPTY = Generated("", (), 0.0, 30.0, (), None)
+
+
+def best_of_windows(reading: Reading, outlook: Outlook) -> list[float]:
+    """For each passage, the largest relevance logit of its windows."""
+    by_passage = [-30.0] * len(reading.passages)
+    for window, logit in zip(reading.windows, outlook.relevance, strict=True):
+        by_passage[window.passage] = max(by_passage[window.passage], logit)
+    return by_passage
 
 
 def model_name(description: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ class Attention(nn.Module):
 
     def memory(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of a memory `(B, M, D)`, each `(B, heads, M, D / heads)`."""
-        keys, values = self.key_value(x).chunk(2, dim=-1)
+        keys, values = self.key_value(x.to(self.key_value.weight.dtype)).to(x.dtype).chunk(2, dim=-1)
         return self.split_heads(keys), self.split_heads(values)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
@@ -97,13 +97,16 @@ class DecoderLayer(nn.Module):
         evidence: tuple[Tensor, Tensor],
         evidence_bias: Tensor,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """One layer over new positions `(B, L, D)`; returns them and the grown self-attention memory.
+        """One layer over new positions `(R, L, D)`; returns them and the grown self-attention memory.
+
+        The R rows are H texts for each of B questions, R = B · H. The texts of a question attend to its
+        passages side by side, so that the passages' keys and values are held once.
 
         Args:
             x: the new positions.
             past: keys and values of the positions before them, None at the start.
-            causal_bias: `(L, past + L)`.
-            evidence: keys and values of all passages' tokens.
+            causal_bias: broadcasts to `(R, heads, L, past + L)`.
+            evidence: keys and values of all passages' tokens, each `(B, heads, M, D / heads)`.
             evidence_bias: `(B, 1, 1, M)`, very negative at padding.
         """
         keys, values = self.attention.memory(x)
@@ -111,6 +114,8 @@ class DecoderLayer(nn.Module):
             keys = torch.cat([past[0], keys], dim=2)
             values = torch.cat([past[1], values], dim=2)
         x = self.attention_norm(x + self.attention(x, keys, values, causal_bias))
-        x = self.cross_attention_norm(x + self.cross_attention(x, *evidence, evidence_bias))
+        side_by_side = x.view(evidence_bias.shape[0], -1, x.shape[-1])  # (B, H · L, D)
+        seen = self.cross_attention(side_by_side, *evidence, evidence_bias).view(x.shape)
+        x = self.cross_attention_norm(x + seen)
         x = self.feed_forward_norm(x + self.feed_forward(x))
         return x, (keys, values)

@@ -15,7 +15,7 @@ training sum over all ways to cut a target into copied and written pieces. Distr
 in float32 also where the matrix products before them are not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,10 @@ from rag.generator.layers import LAYER_NORM_EPSILON, DecoderLayer, EncoderLayer
 
 MASKED = -1e4
 """Added to a logit that must not be chosen; finite, so that a fully masked row stays a number."""
+
+
+WINDOWS_AT_ONCE = 16
+"""Windows that are read in one pass when answering; those of like length go together."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,39 @@ class Evidence:
     passage_of: Tensor  # (M,) which of the P passages a token belongs to
     relevance: Tensor  # (B, P) logits: the passage holds the answer
 
+    def select(self, questions: Tensor) -> "Evidence":
+        """The evidence of some of the questions."""
+        return replace(
+            self,
+            states=self.states[questions],
+            memories=[(keys[questions], values[questions]) for keys, values in self.memories],
+            bias=self.bias[questions],
+            starts=self.starts[questions],
+            relevance=self.relevance[questions],
+        )
+
 
 @dataclass(frozen=True)
 class Step:
-    """Log-probabilities of what the decoder may do at L positions of B questions."""
+    """Log-probabilities of what the decoder may do at L positions of B questions (texts: `advance`)."""
 
     states: Tensor  # (B, L, D)
     write_gate: Tensor  # (B, L) log g
     copy_gate: Tensor  # (B, L) log (1 − g)
     starts: Tensor  # (B, L, M) log-softmax over all tokens and null, without the gate
     null: Tensor  # (B, L) the null entry of the same softmax
+
+
+@dataclass(frozen=True)
+class Past:
+    """What the decoder remembers of R = B · H texts: T places, some of them empty."""
+
+    memory: list[tuple[Tensor, Tensor]]  # per layer: keys, values, each (R, heads, T, D / heads)
+    present: Tensor  # (R, T) bool: the place holds a word piece
+
+    def select(self, rows: Tensor) -> "Past":
+        """The memory of texts that go on from these: a text may be named several times."""
+        return Past([(keys[rows], values[rows]) for keys, values in self.memory], self.present[rows])
 
 
 class Generator(nn.Module):
@@ -109,52 +136,111 @@ class Generator(nn.Module):
     def _encode(self, ids: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
         """States `(B · P, L, D)` and the bias `(B · P, 1, 1, L)` that hides padding."""
         B, P, L = ids.shape
-        flat = ids.view(B * P, L)
+        flat, parts = ids.view(B * P, L), segments.view(B * P, L)
         bias = (flat == 0)[:, None, None, :] * MASKED
-        x = self.words(flat) + self.positions.weight[:L] + self.segments(segments.view(B * P, L))
-        x = self.input_norm(x)
+        if torch.is_grad_enabled():
+            return self._read(flat, parts, bias), bias
+        return self._read_slices(flat, parts, bias), bias
+
+    def _read_slices(self, ids: Tensor, segments: Tensor, bias: Tensor) -> Tensor:
+        """`_read` in slices of like length: no work on absent windows and little on padding."""
+        lengths = (ids != 0).sum(dim=1)
+        order = lengths.argsort()
+        states = torch.zeros(*ids.shape, self.config.dimension, device=ids.device)
+        present = order[lengths[order] > 0]
+        for begin in range(0, len(present), WINDOWS_AT_ONCE):
+            rows = present[begin : begin + WINDOWS_AT_ONCE]
+            L = int(lengths[rows[-1]])
+            states[rows, :L] = self._read(ids[rows, :L], segments[rows, :L], bias[rows, ..., :L])
+        return states
+
+    def _read(self, ids: Tensor, segments: Tensor, bias: Tensor) -> Tensor:
+        """`(N, L)` word pieces to states `(N, L, D)`."""
+        x = self.words(ids) + self.positions.weight[: ids.shape[1]] + self.segments(segments)
+        x = self.input_norm(x).to(self.precision)
+        bias = bias.to(self.precision)
         for layer in self.encoder:
             x = layer(x, bias)
-        return x, bias
+        states: Tensor = x.float()
+        return states
 
-    def decode(
-        self,
-        written: Tensor,
-        evidence: Evidence,
-        past: list[tuple[Tensor, Tensor]] | None = None,
-    ) -> tuple[Step, list[tuple[Tensor, Tensor]]]:
-        """Advance the decoder over word pieces that were written (or start it with the first one).
+    @property
+    def precision(self) -> torch.dtype:
+        """What the encoder computes in."""
+        return next(self.encoder.parameters()).dtype
+
+    def read_in_bfloat16(self) -> None:
+        """Let all that is computed once per passage be computed in bfloat16; the decoder stays as it is."""
+        self.encoder.to(torch.bfloat16)
+        for layer in self.decoder:
+            layer.cross_attention.key_value.to(torch.bfloat16)  # type: ignore[union-attr]
+
+    def decode(self, written: Tensor, evidence: Evidence) -> tuple[Step, Past]:
+        """Run the decoder over whole texts.
 
         Args:
             written: `(B, L)` word pieces, the first of all being the start symbol.
             evidence: of `encode`.
-            past: what the previous call returned, None at the start.
 
         Returns:
-            The distributions after each of the L pieces, and the memory for the next call.
+            The distributions after each of the L pieces, and the memory to go on from.
         """
-        L = written.shape[1]
-        before = past[0][0].shape[2] if past else 0
-        causal = torch.full((L, before + L), MASKED, device=written.device).triu(before + 1)
-        x = self.words(written) + self.decoder_positions.weight[before : before + L]
+        states, memory = self._follow(written, torch.ones_like(written, dtype=torch.bool), evidence, None)
+        return self._step(states, evidence, first=True), memory
+
+    def advance(
+        self, written: Tensor, lengths: Tensor, evidence: Evidence, past: Past | None = None
+    ) -> tuple[Step, Past]:
+        """Go on with H texts for each question by the word pieces that each of them grew by.
+
+        Args:
+            written: `(B, H, L)` word pieces, padded at the end. At the start H and L are 1: the start symbol.
+            lengths: `(B, H)` how many of them there are; at least one.
+            evidence: of `encode`.
+            past: what the previous call returned, in the order of these texts; None at the start.
+
+        Returns:
+            The distributions `(B, H, …)` after the last piece of each text, and the memory for the next call.
+        """
+        B, H, L = written.shape
+        flat = lengths.view(B * H)
+        present = torch.arange(L, device=written.device) < flat[:, None]  # (R, L)
+        states, memory = self._follow(written.view(B * H, L), present, evidence, past)
+        last = states[torch.arange(B * H, device=written.device), flat - 1]
+        return self._step(last.view(B, H, -1), evidence, first=past is None), memory
+
+    def _follow(
+        self, written: Tensor, present: Tensor, evidence: Evidence, past: Past | None
+    ) -> tuple[Tensor, Past]:
+        """Decoder states `(R, L, D)` of new word pieces `(R, L)`, and the grown memory."""
+        R, L = written.shape
+        before = past.present if past else torch.zeros(R, 0, dtype=torch.bool, device=written.device)
+        seen = torch.cat([before, present], dim=1)  # (R, T + L)
+        causal = torch.full((L, seen.shape[1]), MASKED, device=written.device).triu(before.shape[1] + 1)
+        bias = causal + (~seen)[:, None, None, :] * MASKED  # (R, 1, L, T + L)
+        places = before.sum(dim=1, keepdim=True) + torch.arange(L, device=written.device)
+        x = self.words(written) + self.decoder_positions(places)
         x = self.decoder_norm(x)
         memory = []
         for number, layer in enumerate(self.decoder):
-            x, kept = layer(
-                x, past[number] if past else None, causal, evidence.memories[number], evidence.bias
-            )
-            memory.append(kept)
-        return self._step(x, evidence, first=before == 0), memory
+            kept = past.memory[number] if past else None
+            x, grown = layer(x, kept, bias, evidence.memories[number], evidence.bias)
+            memory.append(grown)
+        return x, Past(memory, seen)
 
     def _step(self, s: Tensor, evidence: Evidence, *, first: bool) -> Step:
-        scale = self.config.dimension**-0.5
-        starts = self.start_query(s) @ self.start_key(evidence.states).transpose(1, 2) * scale
-        starts = starts + self.start_bias(evidence.states).transpose(1, 2)  # (B, L, M)
+        # q · (W x + b) = (Wᵀ q) · x + q · b: a product for each query instead of one for each of M tokens
+        q = self.start_query(s)  # (B, L, D)
+        starts = (q @ self.start_key.weight) @ evidence.states.transpose(1, 2)  # (B, L, M)
+        starts = (starts + (q @ self.start_key.bias)[..., None]) * self.config.dimension**-0.5
+        starts = starts + self.start_bias(evidence.states).transpose(1, 2)
         starts = starts.masked_fill(~evidence.starts[:, None, :], MASKED)
         null = self.null(s)  # (B, L, 1)
-        allowed = torch.zeros_like(null)
-        allowed[:, 1 if first else 0 :] = MASKED  # abstaining is a first action, or none
-        joint = torch.cat([starts, null + allowed], dim=-1).float().log_softmax(dim=-1)
+        if first:
+            null = torch.cat([null[:, :1], torch.full_like(null[:, 1:], MASKED)], dim=1)
+        else:
+            null = torch.full_like(null, MASKED)  # abstaining is a first action, or none
+        joint = torch.cat([starts, null], dim=-1).float().log_softmax(dim=-1)
         gate = self.gate(s).float().squeeze(-1)
         return Step(s, F.logsigmoid(gate), F.logsigmoid(-gate), joint[..., :-1], joint[..., -1])
 
@@ -181,7 +267,8 @@ class Generator(nn.Module):
         inside = offsets.clamp(max=M - 1)
         window = evidence.states[question[:, None], inside]  # (A, W, D)
         q = self.end_query(torch.cat([states, window[:, 0]], dim=-1))  # (A, D)
-        logits = (self.end_key(window) @ q[:, :, None]).squeeze(-1) * self.config.dimension**-0.5
+        logits = (window @ (q @ self.end_key.weight)[:, :, None]).squeeze(-1)  # (A, W), as in `_step`
+        logits = (logits + (q @ self.end_key.bias)[:, None]) * self.config.dimension**-0.5
         logits = logits + self.end_bias(window).squeeze(-1)
         same = evidence.passage_of[inside] == evidence.passage_of[starts][:, None]
         padding = evidence.bias[question[:, None], 0, 0, inside] < 0

@@ -94,9 +94,14 @@ class Reader:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self.config = config
-        self._continues = [
-            (self._tokenizer.id_to_token(i) or "").startswith("##") for i in range(config.vocabulary)
-        ]
+        names = [self._tokenizer.id_to_token(i) or "" for i in range(config.vocabulary)]
+        self._continues = [name.startswith("##") for name in names]
+        self.continuing: NDArray[np.bool_] = np.array(self._continues)
+        """`(vocabulary,)`: the word piece continues the word before it."""
+        self.special: NDArray[np.bool_] = np.array(
+            [not name or (len(name) > 1 and name[0] == "[" and name[-1] == "]") for name in names]
+        )
+        """`(vocabulary,)`: the word piece stands for no text."""
 
     def pieces(self, texts: Sequence[str]) -> list[Pieces]:
         """Tokenise texts, without special tokens."""

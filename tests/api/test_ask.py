@@ -1,19 +1,22 @@
 import json
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from api.app import create_app
 from api.build import Application
 from api.settings import Settings
-from api.turns import Turns
+from rag.generator.generate import Asked, Generated, LocalGenerator
 from rag.search import SearchRequest
 from store import corpora
 from store.postgres import Database
 from store.types import Role
-from tests.api.conftest import Clients, assert_problem, send_text, serving, serving_app
+from tests.api.conftest import Clients, assert_problem, send_text, serving
 from tests.rag.test_rerank import make_cross_encoder
 
 QUESTION = "How many days of leave are granted?"
@@ -125,6 +128,9 @@ def test_question_of_100000_characters_is_422_and_names_the_limit(
         ({"question": None}, "question"),
         ({"temperature": 1}, "temperature"),
         ({"generation": {"temperature": -1}}, "generation.temperature"),
+        ({"generation": {"beams": 9}}, "generation.beams"),
+        ({"generation": {"style": "haiku"}}, "generation.style"),
+        ({"generation": {"beams": 2, "temperature": 1}}, "Set beams to 1"),
         ({"session_id": "mine"}, "session_id"),
     ],
 )
@@ -154,13 +160,30 @@ def test_session_goes_on_for_its_user_only(reader: httpx.Client, clients: Client
     assert_problem(ask(stranger, session_id=session_id), 404, session_id)
 
 
-def test_streamed_answer_ends_with_the_whole_of_it(reader: httpx.Client, handbook: str) -> None:
-    events = []
-    response = ask(reader, stream=True)
+def events_of(response: httpx.Response) -> list[tuple[str, Any]]:
+    """The events of a streamed answer, by name and data."""
     assert response.headers["content-type"].startswith("text/event-stream")
+    events = []
     for block in response.text.strip().split("\n\n"):
         name, data = block.split("\n")
         events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return events
+
+
+@pytest.mark.parametrize("generation", [{}, {"beams": 3}, {"temperature": 1.5, "seed": 4, "top_k": 50}])
+def test_streamed_answer_is_the_answer_that_comes_without_streaming(
+    reader: httpx.Client, handbook: str, generation: dict[str, object]
+) -> None:
+    plain = ask(reader, generation=generation).raise_for_status().json()
+    _, done = events_of(ask(reader, generation=generation, stream=True))[-1]
+    of_its_own = ("response_id", "session_id", "timings_ms")
+    assert {k: v for k, v in done.items() if k not in of_its_own} == {
+        k: v for k, v in plain.items() if k not in of_its_own
+    }
+
+
+def test_streamed_answer_ends_with_the_whole_of_it(reader: httpx.Client, handbook: str) -> None:
+    events = events_of(ask(reader, stream=True))
     names = [name for name, _ in events]
     done = events[-1][1]
     assert names[0] == "retrieval"
@@ -245,13 +268,78 @@ def test_unusable_retrieval_settings_are_409(reader: httpx.Client, handbook: str
 
 
 def test_question_that_waits_too_long_for_its_turn_is_503(
-    settings: Settings, application: Application, reader: httpx.Client, handbook: str
+    *,
+    settings: Settings,
+    build_loaded: Callable[[Settings], Application],
+    generator: LocalGenerator,
+    reader: httpx.Client,
+    handbook: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    app = create_app(settings, application)
-    app.state.turns = Turns(at_once=1, busy_after_s=0.01)
-    with serving_app(app) as url, app.state.turns.turn():
-        response = httpx.post(
-            f"{url}/v1/ask", json={"question": QUESTION, "corpus": handbook}, headers=reader.headers
-        )
-    assert_problem(response, 503, "waited 0.01 s")
+    turn, asked = threading.Event(), threading.Event()
+    real = generator.answer
+
+    def answer_in_turn(batch: Sequence[Asked]) -> list[Generated]:
+        asked.set()
+        turn.wait(20)
+        return real(batch)
+
+    monkeypatch.setattr(generator, "answer", answer_in_turn)
+    parts = build_loaded(settings.model_copy(update={"busy_after_s": 0.5, "concurrent_answers": 1}))
+    body = {"question": QUESTION, "corpus": handbook}
+    with serving(settings, parts) as url, ThreadPoolExecutor() as threads:
+        first = threads.submit(httpx.post, f"{url}/v1/ask", json=body, headers=reader.headers, timeout=60)
+        assert asked.wait(20)
+        response = httpx.post(f"{url}/v1/ask", json=body, headers=reader.headers, timeout=60)
+        turn.set()
+        assert first.result().status_code == 200
+    parts.close()
+    assert_problem(response, 503, "waited 0.5 s")
     assert response.headers["retry-after"] == "5"
+
+
+def test_client_that_hangs_up_ends_the_work(
+    reader: httpx.Client, generator: LocalGenerator, handbook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    real = generator.answer
+
+    def answer_until_nobody_waits(batch: Sequence[Asked]) -> list[Generated]:
+        while all(one.watcher and one.watcher.wanted() for one in batch):
+            ended.wait(0.01)
+        ended.set()
+        return real(batch)
+
+    monkeypatch.setattr(generator, "answer", answer_until_nobody_waits)
+    for stream in (True, False):
+        ended.clear()
+        with pytest.raises(httpx.ReadTimeout):
+            reader.post(
+                "/v1/ask", json={"question": QUESTION, "corpus": handbook, "stream": stream}, timeout=1
+            )
+        assert ended.wait(20)
+    assert reader.get("/v1/responses").json()["responses"] == []
+
+
+def test_silence_of_a_streamed_answer_has_heartbeats_and_its_failure_an_error(
+    *,
+    settings: Settings,
+    application: Application,
+    generator: LocalGenerator,
+    reader: httpx.Client,
+    handbook: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail_slowly(batch: Sequence[Asked]) -> list[Generated]:
+        time.sleep(0.3)
+        raise ValueError("a text that must not be shown")
+
+    monkeypatch.setattr(generator, "answer", fail_slowly)
+    quick = settings.model_copy(update={"heartbeat_s": 0.05})
+    with serving(quick, application) as url:
+        body = {"question": QUESTION, "corpus": handbook, "stream": True}
+        response = httpx.post(f"{url}/v1/ask", json=body, headers=reader.headers, timeout=60)
+    told = events_of(response)
+    assert [name for name, _ in told][:2] == ["retrieval", "heartbeat"]
+    assert told[-1][0] == "error" and told[-1][1]["status"] == 500
+    assert "must not be shown" not in response.text

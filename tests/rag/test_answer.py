@@ -6,18 +6,19 @@ from uuid import uuid4
 
 import pytest
 
-from rag.answer import MAX_QUESTION_CHARACTERS, NO_ANSWER, Answer, Answerer, AskRequest, to_json
-from rag.errors import QuestionError
+from rag.answer import MAX_QUESTION_CHARACTERS, NO_ANSWER, Answer, Answerer, AnswerHit, AskRequest, to_json
+from rag.errors import AbandonedError, GenerationError, QuestionError
 from rag.generator.compose import Segment
-from rag.generator.decode import GenerationSettings
-from rag.generator.generate import Calibration, Generated
+from rag.generator.generate import Calibration, Generated, Watcher
 from rag.generator.passages import Passage
+from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.retriever.retriever import Retriever
 from rag.retriever.widen import Expand
 from store import conversations, corpora, documents
 from store.errors import UnknownCorpusError, UnknownSessionError
 from store.index.local import LocalIndexes
 from store.postgres import Database
+from store.responses import ResponseFilter
 from tests.fake_encoder import FakeEncoder
 from tests.store.samples import new_document
 
@@ -35,8 +36,22 @@ class ScriptedGenerator:
         self.probability = probability
         self.asked: list[tuple[str, Sequence[Passage]]] = []
 
-    def generate(self, question: str, passages: Sequence[Passage], settings: GenerationSettings) -> Generated:
+    def check(self, settings: GenerationSettings) -> None:
+        if settings.style == "sentence":
+            raise GenerationError("style is 'sentence'")
+
+    def generate(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        settings: GenerationSettings = GREEDY,
+        watcher: Watcher | None = None,
+        *,
+        user: str = "",
+    ) -> Generated:
         self.asked.append((question, passages))
+        if watcher and watcher.begin(self.probability):
+            watcher.write("hens")
         if not passages:
             return Generated("", (), 0.0, 30.0, (), None)
         text = passages[0].text
@@ -97,6 +112,50 @@ def test_an_unlikely_answer_is_withheld(answerer: Answerer) -> None:
     assert answer.abstained and answer.answer == NO_ANSWER
     assert answer.abstain_reason is not None and "probably do not hold" in answer.abstain_reason
     assert (answer.sentences, answer.citations) == ((), ()) and answer.hits
+
+
+class Told:
+    """Remembers what it is told; wants the answer so many times as it is asked whether it does."""
+
+    def __init__(self, wanted: int = 100) -> None:
+        self.left = wanted
+        self.told: list[object] = []
+
+    def wanted(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+    def found(self, hits: tuple[AnswerHit, ...]) -> None:
+        self.told.append(len(hits))
+
+    def write(self, text: str) -> None:
+        self.told.append(text)
+
+
+def test_who_listens_hears_of_the_hits_and_then_the_words(answerer: Answerer) -> None:
+    told = Told()
+    answer = answerer.ask(AskRequest("What does the fox hunt?", "zoo", "ada", top_k=2), told)
+    assert told.told == [2, answer.answer]
+
+
+def test_nothing_is_written_that_will_be_withheld(answerer: Answerer) -> None:
+    answerer.generator.probability = 0.2
+    told = Told()
+    answerer.ask(AskRequest("What does the fox hunt?", "zoo", "ada", top_k=2), told)
+    assert told.told == [2]
+
+
+def test_an_answer_that_nobody_wants_any_more_is_not_logged(answerer: Answerer) -> None:
+    with pytest.raises(AbandonedError):
+        answerer.ask(AskRequest("What does the fox hunt?", "zoo", "ada"), Told(wanted=0))
+    with answerer.database.transaction() as session:
+        assert not conversations.list_responses(session, ResponseFilter(), after=None, limit=9).responses
+
+
+def test_settings_that_the_generator_cannot_follow_are_refused_before_searching(answerer: Answerer) -> None:
+    with pytest.raises(GenerationError):
+        ask(answerer, generation=GenerationSettings(style=Style.SENTENCE))
+    assert not answerer.generator.asked
 
 
 def test_nothing_found_is_said(answerer: Answerer) -> None:

@@ -118,3 +118,17 @@ def test_sentence_around_a_character(position: int, sentence: str) -> None:
     text = "One here. Two. Three"
     start, end = sentence_around(text, position)
     assert text[start:end] == sentence
+
+
+def test_written_words_that_no_quote_has_are_named() -> None:
+    answer = generated(
+        "Red dark grapes from France", Segment(0, 4), Segment(4, 15, 0, 0, 11), Segment(16, 27)
+    )
+    (sentence,) = sentences_of(answer, [cited(4, 15)], {7: CHUNK})
+    assert sentence.unsupported_words == ("Red", "France")  # the chunk has the first, the quote has not
+
+
+def test_a_copied_sentence_has_no_unsupported_words() -> None:
+    answer = generated("the dark grapes", Segment(0, 3), Segment(4, 15, 0, 0, 11))
+    (sentence,) = sentences_of(answer, [cited(4, 15)], {7: CHUNK})
+    assert sentence.unsupported_words == ()

@@ -20,7 +20,7 @@ class FirstWords:
 
     calibration = Calibration(threshold=0.5)
 
-    def generate(self, question: str, passages: Sequence[Passage]) -> Generated:
+    def generate(self, question: str, passages: Sequence[Passage], settings: object) -> Generated:
         text = passages[0].text
         start = text.find("port")
         if start < 0:

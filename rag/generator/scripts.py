@@ -1,0 +1,40 @@
+"""Whether the generator can read a question at all."""
+
+import unicodedata
+from collections import Counter
+
+from rag.generator.passages import UNKNOWN, Reading
+
+OTHER_SCRIPT = "the question is written in another script than the passages that were found"
+NO_KNOWN_WORD = "the question has no word that the generator can read"
+MOSTLY = 0.5
+CHARACTERS_READ = 1_000
+
+
+def unreadable_because(reading: Reading) -> str | None:
+    """Why a question cannot be answered from its passages; None when it can be tried.
+
+    The generator copies, and compares words: it finds nothing for a question in another alphabet than the
+    passages, or one whose word pieces it does not know.
+    """
+    ids = reading.question_pieces.ids
+    if all(i == UNKNOWN for i in ids):
+        return NO_KNOWN_WORD
+    asked = main_script(reading.question)
+    if asked is None:
+        return None
+    offered = {main_script(p.text) for p in reading.passages} - {None}
+    return OTHER_SCRIPT if offered and asked not in offered else None
+
+
+def main_script(text: str) -> str | None:
+    """The script that most letters of a text are in, such as `LATIN`; None where no script does.
+
+    A text without letters has none; a Latin name in a Greek sentence does not make it Latin.
+    """
+    letters = [c for c in text[:CHARACTERS_READ] if c.isalpha()]
+    scripts = Counter("LATIN" if c.isascii() else unicodedata.name(c, "?").split(" ")[0] for c in letters)
+    for script, count in scripts.most_common(1):
+        if count > MOSTLY * len(letters):
+            return "LATIN" if script == "FULLWIDTH" else script
+    return None

@@ -1,0 +1,44 @@
+"""Which questions ask for a sentence rather than a few words."""
+
+import re
+
+from rag.generator.settings import Style
+
+_REASON = r"why|how come|for what reasons?|what (?:\w+ ){0,4}(?:reasons?|causes?|caused|purpose)\b"
+_WAY = (
+    r"how (?:do|does|did|can|could|should|would|will|is|are|was|were|has|have|to|am|might|may|must|exactly)\b"
+)
+_TASK = (
+    r"(?:please )?(?:describe|explain|list|name|enumerate|summari[sz]e|compare|outline|define|discuss|"
+    r"elaborate|tell (?:me|us)|give (?:me|us)?|write|show)\b"
+)
+_KINDS = (
+    r"(?:what|which) (?:are|were)\b|(?:what|which) (?:\w+ ){0,3}\w+s (?:are|were)\b|"
+    r"what (?:happen(?:s|ed)?|does \w+ mean|is the (?:difference|meaning|relationship|role))\b"
+)
+_VERDICT = (
+    r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|shall|may|might|must|has|have|had)"
+    r"(?:n['’]t)?\b(?! (?:which|what|who|whom|whose|when|where)\b)"
+)
+_OPENING = re.compile(f"(?:{_REASON}|{_WAY}|{_TASK}|{_KINDS}|{_VERDICT})", re.IGNORECASE)
+_ASKED_LATER = re.compile(
+    r"[,;:] *(?:and |but |so )?(?:why|how (?:do|does|did|can|is|are|was|were))\b", re.IGNORECASE
+)
+_LEADING = re.compile(r"^(?:[^\w]+|(?:and|but|so|then|ok|okay|well|hello|hi)\b[,\s]*)+", re.IGNORECASE)
+
+
+def wants_sentence(question: str) -> bool:
+    """Whether a question asks for reasons, a way, a description, a list, or yes or no.
+
+    Such a question begins with the words that say so, or asks `, why …` after telling what it is about.
+    """
+    last = re.split(r"(?<=[.!?])\s+", question.strip())[-1]
+    asked = _LEADING.sub("", last)
+    return bool(_OPENING.match(asked) or _ASKED_LATER.search(asked))
+
+
+def resolve_style(style: Style, question: str, *, speaks_sentences: bool) -> Style:
+    """The form that an answer is written in: `span` or `sentence`."""
+    if style is not Style.AUTO:
+        return style
+    return Style.SENTENCE if speaks_sentences and wants_sentence(question) else Style.SPAN
