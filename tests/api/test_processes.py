@@ -106,7 +106,7 @@ def test_job_of_a_killed_server_is_finished_by_the_next(
     with server(environment, "--json") as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        client = httpx.Client(base_url=url, headers=headers, timeout=60)
+        client = httpx.Client(base_url=url, headers=headers, timeout=200)
         client.post("/v1/corpora", json={"name": "notes"}).raise_for_status()
         form = {"corpus": "notes"}
         files = [("file", ("a.jsonl", records.encode()))]
@@ -119,7 +119,7 @@ def test_job_of_a_killed_server_is_finished_by_the_next(
     with server(environment, "--json") as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
-        with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+        with httpx.Client(base_url=url, headers=headers, timeout=200) as client:
             while (job := client.get(f"/v1/jobs/{job_id}").json())["status"] != "done":
                 assert job["status"] in ("running", "interrupted", "queued"), job
                 time.sleep(0.2)
