@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.retriever.fusion import min_max_weighted, reciprocal_rank
+from rag.retriever.fusion import hybrid, reciprocal_rank
 from store.index.ranking import Ranking
 from store.index.tantivy_index import TantivyIndex
 from store.index.vectors import VectorIndex
@@ -71,8 +71,10 @@ class PassageIndex:
         nearest = self._vectors.search(vector, depth)[0]
         if mode == "vector":
             return nearest
-        both = [self.keywords.search(query, depth), nearest]
-        return reciprocal_rank(both) if mode == "rrf" else min_max_weighted(both, [0.5, 0.5])
+        keyword = self.keywords.search(query, depth)
+        if mode == "rrf":
+            return reciprocal_rank([keyword, nearest])
+        return hybrid(keyword, nearest, [0.5, 0.5])
 
     def close(self) -> None:
         """Let the index's files go."""

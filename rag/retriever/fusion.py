@@ -32,11 +32,27 @@ def reciprocal_rank(rankings: Sequence[Ranking], k: int = 60) -> Ranking:
     return _ranked(fused)
 
 
-def min_max_weighted(rankings: Sequence[Ranking], weights: Sequence[float]) -> Ranking:
+def hybrid(keyword: Ranking, vector: Ranking, weights: Sequence[float]) -> Ranking:
+    """Fuse a BM25 and a cosine ranking by scores, with a weight each.
+
+    A text without any of the words has a BM25 score of 0, so keyword scores are scaled from there: the last
+    of the candidates still matches. A cosine has no such zero; the last candidate takes its place.
+    """
+    return min_max_weighted([keyword, vector], weights, floors=(0.0, np.inf))
+
+
+def min_max_weighted(
+    rankings: Sequence[Ranking], weights: Sequence[float], floors: Sequence[float] | None = None
+) -> Ranking:
     """Fuse by scores: f(d) = sum over i of w_i (s_i(d) - min s_i) / (max s_i - min s_i).
 
     Bruch, Gai and Ingber 2023, "An analysis of fusion functions for hybrid retrieval" (arXiv 2210.11934),
     equation 4. A ranking without d adds nothing; one whose scores are all equal counts them as 1.
+
+    Args:
+        rankings: of the same chunks.
+        weights: one for each.
+        floors: for each ranking the score that counts as 0 if it is below the least; None takes the least.
 
     Raises:
         ValueError: there is not one weight per ranking, or a weight is negative.
@@ -46,20 +62,24 @@ def min_max_weighted(rankings: Sequence[Ranking], weights: Sequence[float]) -> R
             f"{len(rankings)} rankings have weights {list(weights)}; give each one, not negative"
         )
     fused: dict[int, float] = defaultdict(float)
-    for ranking, w in zip(rankings, weights, strict=True):
+    for ranking, w, floor in zip(rankings, weights, floors or [np.inf] * len(rankings), strict=True):
         if not len(ranking):
             continue
-        normal = min_max(ranking.scores)
+        normal = min_max(ranking.scores, floor)
         for chunk_id, value in zip(ranking.ids.tolist(), normal.tolist(), strict=True):
             fused[chunk_id] += w * value
     return _ranked(fused)
 
 
-def min_max(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Scale scores, at least one, to between 0 and 1; where all are equal they become 1."""
+def min_max(scores: NDArray[np.floating], floor: float = np.inf) -> NDArray[np.float64]:
+    """Scale scores, at least one, to between 0 and 1; where all are equal, and to the floor, they become 1.
+
+    The least score becomes 0, or `floor` if that is below it.
+    """
     s = scores.astype(np.float64)
-    spread = s.max() - s.min()
-    return (s - s.min()) / spread if spread > 0 else np.ones_like(s)
+    least = min(s.min(), floor)
+    spread = s.max() - least
+    return (s - least) / spread if spread > 0 else np.ones_like(s)
 
 
 def _ranked(fused: Mapping[int, float]) -> Ranking:

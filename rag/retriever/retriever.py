@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.query.vocabulary import Vocabulary
-from rag.retriever.fusion import Fusion, min_max_weighted, reciprocal_rank
+from rag.retriever.fusion import Fusion, hybrid, reciprocal_rank
 from rag.retriever.hits import Found, Hit
 from rag.retriever.settings import RetrievalSettings, settings_of
 from store import documents
@@ -195,7 +195,7 @@ def _fuse(keyword: Ranking, vector: Ranking, mode: Mode, settings: RetrievalSett
         case _, Fusion.RRF:
             return reciprocal_rank([keyword, vector])
         case _:
-            return min_max_weighted([keyword, vector], settings.weights)
+            return hybrid(keyword, vector, settings.weights)
 
 
 def _scores(ranking: Ranking) -> dict[int, float]:

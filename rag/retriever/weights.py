@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rag.errors import DataError
 from rag.evaluation.metrics import ndcg
-from rag.retriever.fusion import min_max_weighted
+from rag.retriever.fusion import hybrid
 from rag.retriever.rerank import DEPTH, mix
 from rag.retriever.settings import KEYWORD_WEIGHT, RERANK_WEIGHT
 from store.index.ranking import Ranking
@@ -138,7 +138,7 @@ def check_enough(queries: int) -> None:
 
 def fuse(candidates: Candidates, keyword_weight: float) -> Ranking:
     """Both rankings made one with this weight of the keywords."""
-    return min_max_weighted([candidates.keyword, candidates.vector], [keyword_weight, 1 - keyword_weight])
+    return hybrid(candidates.keyword, candidates.vector, [keyword_weight, 1 - keyword_weight])
 
 
 def _ndcg(candidates: Candidates, chunks: Sequence[int]) -> float:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rag.retriever.fusion import min_max_weighted, reciprocal_rank
+from rag.retriever.fusion import hybrid, min_max_weighted, reciprocal_rank
 from store.index.ranking import Ranking
 
 
@@ -56,6 +56,14 @@ def test_min_max_weighted_counts_equal_scores_as_one():
     assert min_max_weighted([ranking(a=0.7, b=0.7), EMPTY], [0.3, 0.7]).scores.tolist() == pytest.approx(
         [0.3, 0.3]
     )
+
+
+def test_keyword_scores_are_scaled_from_zero_and_cosines_from_the_last_candidate():
+    fused = hybrid(ranking(a=10.0, b=5.0), ranking(c=1.0, b=0.75, a=0.5), [0.5, 0.5])
+    assert letters(fused) == "abc"  # a: 0.5, b: 0.25 + 0.25, c: 0.5
+    assert fused.scores.tolist() == pytest.approx([0.5, 0.5, 0.5])
+    below_zero = hybrid(ranking(a=1.0, b=-1.0), EMPTY, [1.0, 0.0])
+    assert below_zero.scores.tolist() == [1.0, 0.0]
 
 
 @pytest.mark.parametrize("weights", [[1.0], [1.0, -0.1], [1.0, 1.0, 1.0]])
