@@ -15,8 +15,9 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from store import corpora, documents
 from store.postgres import Database
-from store.types import Role
+from store.types import NewDocument, Role
 from tests.api.conftest import HANDBOOK, Clients, assert_problem, send_text
 
 Use = Callable[[Client], Coroutine[Any, Any, Any]]
@@ -102,9 +103,13 @@ def test_key_that_is_revoked_is_refused_at_once(
     over_http(clients, key_of(reader), use)
 
 
-def test_long_document_comes_in_parts(clients: Clients, contributor: httpx.Client, handbook: str) -> None:
-    body = {"corpus": handbook, "source": "long", "text": "\n".join(f"{n}" for n in range(6_000))}
-    document_id = contributor.post("/v1/documents", json=body).raise_for_status().json()["document_id"]
+def test_long_document_comes_in_parts(
+    clients: Clients, reader: httpx.Client, handbook: str, database: Database
+) -> None:
+    whole = "\n".join(f"{n}" for n in range(6_000))
+    with database.transaction() as session:
+        new = NewDocument("long", "Long", whole, sha256=64 * "0", media_type="text/plain")
+        document_id = str(documents.put(session, corpora.get(session, handbook).id, new, []).id)
 
     async def use(client: Client) -> str:
         text = ""
@@ -116,7 +121,7 @@ def test_long_document_comes_in_parts(clients: Clients, contributor: httpx.Clien
             if len(text) == part.structured_content["characters"]:
                 return text
 
-    assert over_http(clients, key_of(contributor), use) == body["text"]
+    assert over_http(clients, key_of(reader), use) == whole
 
 
 def test_command_serves_an_assistant_over_its_standard_streams(

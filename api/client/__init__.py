@@ -1,0 +1,15 @@
+"""A Python client of the HTTP API, for programs that wait and for those with an event loop.
+
+    with Client("http://127.0.0.1:8000", key) as client:
+        answer = client.send(calls.ask(AskBody(question="How long is leave?", corpus="handbook")))
+        for document in client.each(calls.list_documents("handbook")):
+            print(document.source)
+
+`calls` has a function for each route, under the route's name; its shapes are the server's own.
+"""
+
+from api.client import calls
+from api.client.client import AsyncClient, Client
+from api.client.problem import ProblemError
+
+__all__ = ["AsyncClient", "Client", "ProblemError", "calls"]

@@ -1,0 +1,130 @@
+"""The Python client, both ways."""
+
+import asyncio
+import inspect
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+from uuid import UUID
+
+import httpx
+import pytest
+
+from api.app import create_app
+from api.client import AsyncClient, Client, ProblemError, calls
+from api.client.calls import Call, Listing
+from api.client.client import Events
+from api.schemas.access import KeyBody
+from api.schemas.answers import AskBody, SearchBody
+from api.schemas.documents import CorpusBody, DocumentBody
+from api.schemas.sessions import FeedbackBody, SessionBody, SessionChangeBody
+from api.settings import load_settings
+from store.feedback import Thumb
+from store.types import Role
+from tests.api.conftest import HANDBOOK, Clients
+
+ASKED = AskBody(question="How many days of leave are granted to everyone?", corpus="handbook")
+
+
+def key_of(clients: Clients, role: Role) -> str:
+    return str(clients.of(role).headers["Authorization"]).removeprefix("Bearer ")
+
+
+def test_client_does_what_the_routes_do(clients: Clients, tmp_path: Path) -> None:
+    with Client(clients.url, key_of(clients, Role.ADMINISTRATOR)) as client:
+        assert client.send(calls.create_corpus(CorpusBody(name="hand/book"))).name == "hand/book"
+        client.send(calls.create_corpus(CorpusBody(name="handbook")))
+        body = DocumentBody(corpus="handbook", source="wiki:leave", text=HANDBOOK, media_type="text/markdown")
+        sent = client.send(calls.send_document(body), idempotency_key="one")
+        assert client.send(calls.send_document(body), idempotency_key="one") == sent
+        assert sent.document_id is not None
+        (tmp_path / "pets.txt").write_text("Dogs are welcome.")
+        client.send(calls.send_file(tmp_path / "pets.txt", "handbook", metadata='{"floor": 2}'))
+        listed = list(client.each(calls.list_documents("handbook", '{"floor": 2}')))
+        assert [document.source for document in listed] == ["upload://pets.txt"]
+        assert len(list(client.each(calls.export_corpus("handbook")))) == 2
+        assert client.send(calls.search(SearchBody(query="dogs", corpus="handbook"))).hits
+        answer = client.send(calls.ask(ASKED))
+        cited = answer.citations[0]
+        text = client.send(calls.read_document(cited.document_id, cited.document_version)).text
+        assert text[cited.start : cited.end] == cited.quote
+        given = FeedbackBody(response_id=answer.response_id, thumb=Thumb.UP)
+        assert client.send(calls.give_feedback(given)).thumb == Thumb.UP
+        assert [found.thumb for found in client.each(calls.list_feedback(corrected=False))] == [Thumb.UP]
+        made = client.send(calls.create_key(KeyBody(user="eve", role=Role.READER)))
+        assert client.send(calls.revoke_key(made.id)).revoked_at is not None
+        client.send(calls.delete_document(sent.document_id))
+        assert client.send(calls.ready()).status == "ready"
+
+
+def test_both_clients_stream_the_same_answer(clients: Clients, handbook: str) -> None:
+    async def streamed() -> list[Any]:
+        async with AsyncClient(clients.url, key_of(clients, Role.READER)) as client:
+            opened = await client.send(calls.open_session(SessionBody(title="Leave")))
+            asked = ASKED.model_copy(update={"session_id": opened.id})
+            events = [event async for event in client.stream(asked)]
+            renamed = SessionChangeBody(title="My leave")
+            assert (await client.send(calls.rename_session(opened.id, renamed))).title == "My leave"
+            turns = [turn async for turn in client.each(calls.list_turns(opened.id))]
+            assert [turn.question for turn in turns] == [ASKED.question]
+            await client.send(calls.delete_session(opened.id))
+            return events
+
+    with Client(clients.url, key_of(clients, Role.READER)) as client:
+        waited = list(client.stream(ASKED))
+    awaited = asyncio.run(streamed())
+    for events in (waited, awaited):
+        assert events[0].name == "retrieval"
+        tokens = [event.data["text"] for event in events if event.name == "token"]
+        assert "".join(tokens) == events[-1].data["answer"]
+    assert waited[-1].data["answer"] == awaited[-1].data["answer"]
+
+
+def test_refusal_is_raised_with_its_status_and_its_mend(clients: Clients, handbook: str) -> None:
+    unknown = ASKED.model_copy(update={"corpus": "none"})
+    with Client(clients.url, key_of(clients, Role.READER)) as client:
+        with pytest.raises(ProblemError, match="'none'") as raised:
+            client.send(calls.ask(unknown))
+        assert (raised.value.status, raised.value.kind) == (404, "unknown-corpus")
+        for stream in (client.stream(unknown), client.each(calls.list_documents("none"))):
+            with pytest.raises(ProblemError, match="'none'"):
+                next(stream)  # type: ignore[call-overload]
+    with Client(clients.url, "gw_wrong") as client, pytest.raises(ProblemError, match="rag keys create"):
+        client.send(calls.show_response(UUID(int=0)))
+    with Client("http://127.0.0.1:9") as client, pytest.raises(httpx.ConnectError):
+        client.send(calls.health())
+
+
+def test_every_call_is_a_route_of_its_name_and_shape() -> None:
+    schema = create_app(load_settings()).openapi()
+    operations = {
+        operation["operationId"].partition("_v1_")[0]: operation
+        for methods in schema["paths"].values()
+        for operation in methods.values()
+    }
+    functions = inspect.getmembers(
+        calls, lambda found: inspect.isfunction(found) and found.__module__ == calls.__name__
+    )
+    assert len(functions) > 35
+    for name, function in functions:
+        found = get_type_hints(function)["return"]
+        assert found.__origin__ in (Call, Listing), name
+        if name in ("send_file", "health", "ready"):
+            continue
+        responses = operations[name]["responses"]
+        success = next(response for status, response in responses.items() if status.startswith("2"))
+        shape = success.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+        view = shape.rpartition("/")[2]
+        if found.__origin__ is Call and view:
+            assert get_args(found)[0].__name__ == view, name
+
+
+def test_events_are_read_line_by_line() -> None:
+    events = Events()
+    lines = ["event: token", 'data: {"text":', 'data: "a"}', "", ": still here", "", "event: error"]
+    found = [(event.name, event.data) for line in lines for event in events.take(line)]
+    assert found == [("token", {"text": "a"})]
+    problem = 'data: {"type": "urn:groundwork:busy", "title": "Busy", "status": 503, "detail": "Later."}'
+    list(events.take(problem))
+    with pytest.raises(ProblemError, match="Later") as raised:
+        list(events.take(""))
+    assert (raised.value.status, raised.value.kind) == (503, "busy")
