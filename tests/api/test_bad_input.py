@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -60,7 +60,7 @@ def test_strings_of_all_fields_come_back_as_they_were(contributor: httpx.Client,
         assert contributor.patch(at, json={"title": title}).json()["title"] == title
         found = contributor.get("/v1/sessions", params={"title": title}).json()["sessions"]
         assert [listed["id"] for listed in found] == [session["id"]]
-        assert contributor.get(f"/v1/corpora/{text.replace('/', '%2F')}").status_code in (404, 405, 422)
+        assert contributor.get("/v1/corpora/" + quote(text, safe="")).status_code in (404, 405, 422)
 
 
 def test_hostile_questions_are_answered_like_others(reader: httpx.Client, handbook: str) -> None:
