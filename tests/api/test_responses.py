@@ -1,8 +1,10 @@
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from rag.generator.settings import GenerationSettings
 from store.types import Role
 from tests.api.conftest import Clients, assert_problem
 
@@ -24,7 +26,7 @@ def test_response_is_logged_as_it_was_given(reader: httpx.Client, handbook: str)
     logged = reader.get(f"/v1/responses/{answer['response_id']}").json()
     assert logged["body"] == answer
     assert (logged["user"], logged["corpus"], logged["question"]) == ("ada", handbook, "Leave?")
-    assert logged["parameters"]["generation"] == {"temperature": 0.5, "seed": 3}
+    assert logged["parameters"]["generation"] == asdict(GenerationSettings(temperature=0.5, seed=3))
     assert [hit["chunk_id"] for hit in logged["hits"]] == [hit["chunk_id"] for hit in answer["hits"]]
     assert [citation["quote"] for citation in logged["citations"]] == [
         citation["quote"] for citation in answer["citations"]
