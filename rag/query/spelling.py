@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
 
+from rag.query.phrases import FUNCTION_WORDS
 from store.index.spelling import edit_distance
 
 MIN_LETTERS = 4
@@ -55,8 +56,8 @@ class Corrected:
 def correct(query: str, words: Words) -> Corrected:
     """Replace words that the corpus does not have by the nearest that it has; most queries stay as they are.
 
-    Left alone are words in double quotes, short ones, parts of names such as `max_tokens`, and a query in
-    which most words are unknown.
+    Left alone are words in double quotes, short and function words, parts of names such as `max_tokens`,
+    and a query in which most words are unknown.
     """
     unknown = [] if not words.has_words() else [w for w in _candidates(query) if not words.knows(w)]
     if not unknown or len(unknown) > MAX_UNKNOWN:
@@ -80,7 +81,8 @@ def _candidates(query: str) -> list[str]:
         inside = PART_OF_MORE.match(before) or (
             PART_OF_MORE.match(after) and not re.fullmatch(r"[.:]\W?", after)
         )
-        if MIN_LETTERS <= len(word) <= MAX_LETTERS and not inside:
+        meant = word.lower() in FUNCTION_WORDS  # a small corpus may lack even "what"
+        if MIN_LETTERS <= len(word) <= MAX_LETTERS and not inside and not meant:
             found[word] = None
     return list(found)
 
