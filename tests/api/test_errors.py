@@ -24,6 +24,7 @@ FOR_THE_LOG_ONLY = {
     ingest.errors.IngestError,
     ingest.errors.MissingPathError,
     ingest.errors.UnknownModuleError,
+    ingest.errors.DatabaseSourceError,
     ingest.errors.EmbeddingError,
     rag.errors.RagError,
     rag.errors.DataError,
