@@ -122,7 +122,7 @@ def delete(session: Session, name: str) -> None:
         sql_delete(DocumentVersionRow).where(DocumentVersionRow.document_id.in_(documents)),
         update(DocumentRow)
         .where(DocumentRow.corpus_id == corpus_id)
-        .values(status=DocumentStatus.REMOVED, duplicate_of=None),
+        .values(status=DocumentStatus.REMOVED, duplicate_of=None, similarity=None),
         sql_delete(DocumentRow).where(DocumentRow.corpus_id == corpus_id),
         sql_delete(CorpusRow).where(CorpusRow.id == corpus_id),
     ):

@@ -86,6 +86,12 @@ def by_sha256(session: Session, corpus_id: int, sha256s: Sequence[str]) -> dict[
     return {row.sha256: row.id for row in session.execute(statement)}
 
 
+def current_versions(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The newest version of each of these documents; unknown ids are left out."""
+    statement = select(DocumentRow.id, DocumentRow.current_version).where(among(DocumentRow.id, ids))
+    return {row.id: row.current_version for row in session.execute(statement)}
+
+
 def sources_under(
     session: Session, corpus_id: int, prefixes: Sequence[str], *, updated_before: datetime | None = None
 ) -> Iterator[DocumentSource]:
@@ -295,6 +301,8 @@ def _document(row: Row[*tuple[Any, ...]]) -> Document:
         origin=Origin(row.origin),
         status=DocumentStatus(row.status),
         duplicate_of=row.duplicate_of,
+        similarity=row.similarity,
+        kept_apart=row.kept_apart,
         characters=row.characters,
         created_at=row.created_at,
         updated_at=row.updated_at,

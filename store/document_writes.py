@@ -1,11 +1,11 @@
 """Changing documents: what a batch of an ingestion writes, in few round trips.
 
-At most one document of a corpus is current for a text; the others with that text are its duplicates and
-have no searchable chunks. When the current one changes or goes, the oldest duplicate takes its place, with
-the same chunks.
+At most one document of a corpus is current for a text; the others with that text, or nearly that text, are
+its duplicates and near-duplicates and have no searchable chunks. When the current one changes or goes,
+another takes its place: see `store.duplicates`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,21 +14,22 @@ from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from store import corpora, places
 from store.document_reads import by_ids, by_sha256, get
-from store.errors import UnknownDocumentError
+from store.duplicates import copy_chunks, promote
 from store.index_log import append_added, encode_embedding, lock_corpus, withdraw
-from store.tables import Base, ChunkRow, DocumentRow, DocumentVersionRow, among
+from store.tables import Base, DocumentRow, DocumentVersionRow, SignatureRow, among
 from store.types import (
     Document,
     DocumentStatus,
     DocumentWithChunks,
     NewChunk,
     NewDocument,
+    Origin,
 )
 
 SOURCE_LOCKS = 0x534F55524345
@@ -37,12 +38,23 @@ SOURCE_LOCKS = 0x534F55524345
 
 @dataclass(frozen=True)
 class _Placement:
-    """Where an item of a batch goes: its row, its version, whose duplicate it is (None: it is current)."""
+    """Where an item of a batch goes: its row, its version, whose copy it is (None: it is current).
+
+    `similarity` is that of a near-duplicate, else None.
+    """
 
     id: UUID
     version: int
     item: DocumentWithChunks
     duplicate_of: UUID | None
+    similarity: float | None = None
+
+    @property
+    def status(self) -> DocumentStatus:
+        """The document's status once it is written."""
+        if self.duplicate_of is None:
+            return DocumentStatus.CURRENT
+        return DocumentStatus.DUPLICATE if self.similarity is None else DocumentStatus.NEAR_DUPLICATE
 
 
 def put(session: Session, corpus_id: int, document: NewDocument, chunks: Sequence[NewChunk]) -> Document:
@@ -61,7 +73,8 @@ def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunk
     Old chunks leave the indexes and new ones enter; old versions stay readable. A document whose text
     another current document of the corpus has, or an earlier one of `items`, is stored as its duplicate,
     whatever chunks it brings. An item with `duplicate_of` whose original is no longer current takes over
-    the original's chunks.
+    the original's chunks. One with `near_duplicate_of` is current, with its own chunks, where the other is
+    not, or no longer with that text.
 
     Raises:
         UnknownCorpusError: The corpus is gone; it may have been deleted meanwhile.
@@ -76,10 +89,11 @@ def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunk
     _write_documents(session, corpus_id, placements)
     _write_versions(session, placements)
     _write_chunks(session, corpus_id, placements)
+    _write_signatures(session, placements)
     append_added(
         session, corpus_id, [placement.id for placement in placements if placement.duplicate_of is None]
     )
-    _promote_duplicates(session, corpus_id, leaving)
+    promote(session, corpus_id, leaving)
     written = by_ids(session, [placement.id for placement in placements])
     return [written[placement.id] for placement in placements]
 
@@ -94,9 +108,17 @@ def lock_source(session: Session, corpus_id: int, source: str) -> None:
 
 
 def update_metadata(
-    session: Session, document_id: UUID, title: str, media_type: str, metadata: Mapping[str, Any]
+    session: Session,
+    document_id: UUID,
+    title: str,
+    media_type: str,
+    metadata: Mapping[str, Any],
+    *,
+    origin: Origin | None = None,
 ) -> Document:
     """Change what is known about a document whose text stays the same: no new version.
+
+    `origin` None leaves it as it is.
 
     Raises:
         UnknownDocumentError: There is no such document.
@@ -106,7 +128,13 @@ def update_metadata(
     session.execute(
         update(DocumentRow)
         .where(DocumentRow.id == document_id)
-        .values(title=title, media_type=media_type, document_metadata=dict(metadata), updated_at=func.now())
+        .values(
+            title=title,
+            media_type=media_type,
+            document_metadata=dict(metadata),
+            origin=DocumentRow.origin if origin is None else origin,
+            updated_at=func.now(),
+        )
     )
     session.execute(
         update(DocumentVersionRow)
@@ -139,7 +167,7 @@ def remove(
         statement = statement.where(DocumentRow.updated_at < updated_before)
     leaving = list(session.scalars(statement))
     _take_down(session, corpus_id, leaving)
-    _promote_duplicates(session, corpus_id, leaving)
+    promote(session, corpus_id, leaving)
     return len(leaving)
 
 
@@ -155,17 +183,21 @@ def _place(session: Session, corpus_id: int, items: Sequence[DocumentWithChunks]
         )
     )
     existing = {source: (document_id, version) for source, document_id, version in rows}
-    originals = by_sha256(session, corpus_id, [item.document.sha256 for item in items])
+    nears = [item.near_duplicate_of.sha256 for item in items if item.near_duplicate_of is not None]
+    originals = by_sha256(session, corpus_id, [*(item.document.sha256 for item in items), *nears])
     replaced = {document_id for document_id, _ in existing.values()}
     originals = {sha256: original for sha256, original in originals.items() if original not in replaced}
-    placements = []
-    for item in items:
+    placed = {}
+    for item in sorted(items, key=lambda item: item.near_duplicate_of is not None):  # those first that stay
         document_id, version = existing.get(item.document.source) or (uuid4(), 0)
-        original = originals.setdefault(item.document.sha256, document_id)
-        placements.append(
-            _Placement(document_id, version + 1, item, None if original == document_id else original)
-        )
-    return placements
+        original, similarity = originals.get(item.document.sha256), None
+        if original is None and item.near_duplicate_of is not None:
+            original = originals.get(item.near_duplicate_of.sha256)
+            similarity = None if original is None else item.near_duplicate_of.similarity
+        if original is None:
+            originals[item.document.sha256] = document_id
+        placed[item.document.source] = _Placement(document_id, version + 1, item, original, similarity)
+    return [placed[source] for source in sources]
 
 
 def _take_down(session: Session, corpus_id: int, ids: Sequence[UUID]) -> None:
@@ -173,7 +205,7 @@ def _take_down(session: Session, corpus_id: int, ids: Sequence[UUID]) -> None:
     session.execute(
         update(DocumentRow)
         .where(among(DocumentRow.id, ids))
-        .values(status=DocumentStatus.REMOVED, duplicate_of=None, updated_at=func.now())
+        .values(status=DocumentStatus.REMOVED, duplicate_of=None, similarity=None, updated_at=func.now())
         .execution_options(synchronize_session=False)
     )
 
@@ -190,10 +222,12 @@ def _write_documents(session: Session, corpus_id: int, placements: Sequence[_Pla
             "media_type": placement.item.document.media_type,
             "metadata": dict(placement.item.document.metadata),
             "origin": placement.item.document.origin,
-            "status": DocumentStatus.CURRENT if placement.duplicate_of is None else DocumentStatus.DUPLICATE,
+            "status": placement.status,
             "duplicate_of": placement.duplicate_of,
+            "similarity": placement.similarity,
         }
-        for placement in placements
+        # Those first that others are copies of: the foreign key is checked row by row.
+        for placement in sorted(placements, key=lambda placement: placement.duplicate_of is not None)
     ]
     if not rows:
         return
@@ -227,7 +261,8 @@ def _write_versions(session: Session, placements: Sequence[_Placement]) -> None:
 
 
 def _write_chunks(session: Session, corpus_id: int, placements: Sequence[_Placement]) -> None:
-    current = [placement for placement in placements if placement.duplicate_of is None]
+    """Write the chunks of all but duplicates; those of near-duplicates wait for their turn."""
+    own = [p for p in placements if p.status != DocumentStatus.DUPLICATE]
     columns = (
         "corpus_id, document_id, version, ordinal, start_offset, end_offset, "
         "text, heading_path, places, embedding, searchable"
@@ -238,7 +273,7 @@ def _write_chunks(session: Session, corpus_id: int, placements: Sequence[_Placem
     ):
         numbers = ["int8", "uuid", "int4", "int4", "int4", "int4"]
         copy.set_types([*numbers, "text", "text[]", "jsonb", "bytea", "bool"])
-        for placement in current:
+        for placement in own:
             for ordinal, chunk in enumerate(placement.item.chunks):
                 copy.write_row(
                     (
@@ -252,74 +287,26 @@ def _write_chunks(session: Session, corpus_id: int, placements: Sequence[_Placem
                         list(chunk.heading_path),
                         Jsonb(places.to_json(chunk.places)),
                         encode_embedding(chunk.embedding),
-                        True,
+                        placement.duplicate_of is None,
                     )
                 )
-    for placement in current:
+    for placement in own:
         if placement.item.duplicate_of is not None:
-            sha256 = placement.item.document.sha256
-            _copy_chunks(session, placement.item.duplicate_of, sha256, placement.id, placement.version)
+            original, sha256 = placement.item.duplicate_of, placement.item.document.sha256
+            copy_chunks(session, original, sha256, placement.id, placement.version, searchable=True)
 
 
-def _promote_duplicates(session: Session, corpus_id: int, left: Sequence[UUID]) -> None:
-    """Give the duplicates of documents that left a new original: a current one, else the oldest of them."""
-    orphans = session.execute(
-        select(DocumentRow.id, DocumentRow.current_version, DocumentRow.sha256, DocumentRow.duplicate_of)
-        .where(among(DocumentRow.duplicate_of, left))
-        .order_by(DocumentRow.created_at, DocumentRow.id)
-    ).all()
-    heirs = by_sha256(session, corpus_id, [orphan.sha256 for orphan in orphans])
-    promoted = []
-    followers: defaultdict[UUID, list[UUID]] = defaultdict(list)
-    for orphan in orphans:
-        heir = heirs.setdefault(orphan.sha256, orphan.id)
-        if heir == orphan.id:
-            _copy_chunks(session, orphan.duplicate_of, orphan.sha256, orphan.id, orphan.current_version)
-            promoted.append(orphan.id)
-        else:
-            followers[heir].append(orphan.id)
-    _set_original(session, promoted, None)
-    for heir, ids in followers.items():
-        _set_original(session, ids, heir)
-    append_added(session, corpus_id, promoted)
-
-
-def _set_original(session: Session, ids: Sequence[UUID], original: UUID | None) -> None:
-    status = DocumentStatus.CURRENT if original is None else DocumentStatus.DUPLICATE
+def _write_signatures(session: Session, placements: Sequence[_Placement]) -> None:
+    """Write the keys of new texts in place of those of the texts before."""
     session.execute(
-        update(DocumentRow)
-        .where(among(DocumentRow.id, ids))
-        .values(status=status, duplicate_of=original, updated_at=func.now())
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _copy_chunks(session: Session, original: UUID, sha256: str, document_id: UUID, version: int) -> None:
-    """Give a document version searchable copies of the chunks that `original` had for the same text."""
-    old_version = session.scalar(
-        select(func.max(DocumentVersionRow.version)).where(
-            DocumentVersionRow.document_id == original, DocumentVersionRow.sha256 == sha256
+        delete(SignatureRow).where(
+            among(SignatureRow.document_id, [placement.id for placement in placements])
         )
     )
-    if old_version is None:
-        raise UnknownDocumentError(original)
-    copied = (
-        ChunkRow.corpus_id,
-        ChunkRow.ordinal,
-        ChunkRow.start_offset,
-        ChunkRow.end_offset,
-        ChunkRow.text,
-        ChunkRow.heading_path,
-        ChunkRow.places,
-        ChunkRow.embedding,
-    )
-    rows = (
-        select(literal(document_id), literal(version), literal(True), *copied)
-        .where(ChunkRow.document_id == original, ChunkRow.version == old_version)
-        .order_by(ChunkRow.ordinal)
-    )
-    names = ["document_id", "version", "searchable", *(column.key for column in copied)]
-    session.execute(insert(ChunkRow).from_select(names, rows))
+    with _cursor(session) as cursor, cursor.copy("COPY signatures (document_id, bands) FROM STDIN") as copy:
+        for placement in placements:
+            if placement.item.bands is not None:
+                copy.write_row((placement.id, list(placement.item.bands)))
 
 
 def _cursor(session: Session) -> psycopg.Cursor:

@@ -35,6 +35,17 @@ class UnknownDocumentError(StoreError):
         super().__init__(message)
 
 
+class NotNearDuplicateError(StoreError):
+    """A document that is to be split from its cluster is no near-duplicate."""
+
+    def __init__(self, document_id: UUID, status: str):
+        self.document_id = document_id
+        super().__init__(
+            f"Document {document_id} cannot be split off: its status is {status!r}, not 'near_duplicate'. "
+            "Name one of the near-duplicates of its cluster."
+        )
+
+
 class UnknownResponseError(StoreError):
     """No response has this id."""
 
@@ -110,6 +121,21 @@ _JOB_MENDS = {
     "cancelled": "Ingest again to begin anew.",
     "paused": "Resume it first.",
 }
+
+
+class VaultKeyError(StoreError):
+    """The key of the vault is missing, or is not the one that it was filled with."""
+
+
+class UnknownPseudonymError(StoreError):
+    """The vault does not know what this pseudonym stands for."""
+
+    def __init__(self, pseudonym: str):
+        self.pseudonym = pseudonym
+        super().__init__(
+            f"The vault holds nothing for {pseudonym!r}. Write it as it stands in the text, such as "
+            "[EMAIL_1a2b3c4d5e6f]; it may also have been forgotten."
+        )
 
 
 class CorpusExistsError(StoreError):

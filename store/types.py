@@ -32,6 +32,8 @@ class DocumentStatus(StrEnum):
     """Its chunks are in the indexes."""
     DUPLICATE = "duplicate"
     """Its text equals that of another current document of the corpus, which is indexed in its place."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Its text is nearly that of another current document of the corpus, which is indexed in its place."""
     REMOVED = "removed"
     """Out of the indexes; its versions stay readable for the citations that point at them."""
 
@@ -102,6 +104,10 @@ class Document:
     origin: Origin
     status: DocumentStatus
     duplicate_of: UUID | None
+    similarity: float | None
+    """Of a near-duplicate: the Jaccard similarity of its words with those of `duplicate_of`."""
+    kept_apart: bool
+    """Whether a person decided that it is no near-duplicate of anything."""
     characters: int
     created_at: datetime
     updated_at: datetime
@@ -179,15 +185,27 @@ class Key:
 
 
 @dataclass(frozen=True)
+class NearDuplicateOf:
+    """What stands for a document in the index: the current document with the text of this hash."""
+
+    sha256: str
+    similarity: float
+
+
+@dataclass(frozen=True)
 class DocumentWithChunks:
     """A document with its chunks, in the order of its text.
 
-    A duplicate of another document comes with `duplicate_of` and without chunks.
+    A duplicate of another document comes with `duplicate_of` and without chunks; a near-duplicate brings
+    its own, which wait unindexed until it is needed in the other's place. `bands` are the keys under which
+    near-duplicates of it are looked for; None where nobody is to look for any.
     """
 
     document: NewDocument
     chunks: Sequence[NewChunk] = ()
     duplicate_of: UUID | None = None
+    near_duplicate_of: NearDuplicateOf | None = None
+    bands: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)

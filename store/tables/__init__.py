@@ -10,8 +10,16 @@ from store.tables.conversations import (
     SessionRow,
 )
 from store.tables.corpora import CorpusRow
-from store.tables.documents import ChunkRow, DocumentRow, DocumentVersionRow, IndexLogRow
+from store.tables.documents import (
+    ChunkRow,
+    DocumentRow,
+    DocumentVersionRow,
+    IndexLogRow,
+    ParagraphRow,
+    SignatureRow,
+)
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
+from store.tables.vault import VaultOpeningRow, VaultRow
 
 __all__ = [
     "Base",
@@ -26,10 +34,14 @@ __all__ = [
     "JobRow",
     "JobUploadRow",
     "KeyRow",
+    "ParagraphRow",
     "ResponseCitationRow",
     "ResponseHitRow",
     "ResponseRow",
     "SessionRow",
+    "SignatureRow",
     "UserRow",
+    "VaultOpeningRow",
+    "VaultRow",
     "among",
 ]

@@ -39,9 +39,12 @@ class DocumentRow(Base):
         ),
         Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
         Index(None, "metadata", postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"}),
-        CheckConstraint("status IN ('current', 'duplicate', 'removed')", name="status"),
+        CheckConstraint("status IN ('current', 'duplicate', 'near_duplicate', 'removed')", name="status"),
         CheckConstraint("origin IN ('human', 'synthetic')", name="origin"),
-        CheckConstraint("(status = 'duplicate') = (duplicate_of IS NOT NULL)", name="duplicate_of"),
+        CheckConstraint(
+            "(status IN ('duplicate', 'near_duplicate')) = (duplicate_of IS NOT NULL)", name="duplicate_of"
+        ),
+        CheckConstraint("(status = 'near_duplicate') = (similarity IS NOT NULL)", name="similarity"),
     )
 
     id: Mapped[UuidId]
@@ -55,6 +58,8 @@ class DocumentRow(Base):
     origin: Mapped[str]
     status: Mapped[str]
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id"))
+    similarity: Mapped[float | None]
+    kept_apart: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -100,6 +105,31 @@ class ChunkRow(Base):
     places: Mapped[list[Any]] = mapped_column(JSONB, server_default=_NOTHING)
     embedding: Mapped[bytes] = mapped_column(LargeBinary)
     searchable: Mapped[bool]
+
+
+class SignatureRow(Base):
+    """The keys under which near-duplicates of a document's newest text are looked for."""
+
+    __tablename__ = "signatures"
+    __table_args__ = (Index(None, "bands", postgresql_using="gin"),)
+
+    document_id: Mapped[UUID] = mapped_column(
+        ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True
+    )
+    bands: Mapped[list[int]] = mapped_column(ARRAY(BigInteger()))
+
+
+class ParagraphRow(Base):
+    """How many documents of a corpus have a paragraph, and the source of the one that is indexed with it."""
+
+    __tablename__ = "paragraphs"
+
+    corpus_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("corpora.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    documents: Mapped[int]
+    holder: Mapped[BytewiseText | None]
 
 
 class IndexLogRow(Base):
