@@ -1,6 +1,7 @@
 """What can go wrong with a whole ingestion; a single bad document is a `Problem` in the report instead."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
 
@@ -93,3 +94,47 @@ class JobStoppedError(IngestError):
             "with a paused one."
         )
         self.job_id = job_id
+
+
+class CorpusSettingsError(IngestError):
+    """A setting of a corpus is unknown or has a value that cannot be used."""
+
+
+class NamesModelError(IngestError):
+    """The model that should find names cannot be used."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(
+            f"The names model {str(folder)!r} cannot be used: {reason}. Set RAG_NAMES_MODEL to the folder of "
+            "a transformers model for token classification with a label for persons."
+        )
+
+
+class ForgetError(IngestError):
+    """What should name a person could name anything."""
+
+    def __init__(self, term: str) -> None:
+        super().__init__(
+            f"{term!r} is too short to tell a person by: it would be covered wherever it stands. Give a full "
+            "name, an e-mail address or a number."
+        )
+
+
+class PathPatternError(IngestError):
+    """A pattern for paths that cannot label anything."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(
+            f"The path pattern {pattern!r} cannot be used: it names nothing, or something twice. Write e.g. "
+            "reports/{department}/{year}/*.pdf"
+        )
+
+
+class AnonymizerError(IngestError):
+    """A corpus is to be anonymous, but nothing is there that makes it so; nothing was stored."""
+
+    def __init__(self, corpus: str) -> None:
+        super().__init__(
+            f"Corpus {corpus!r} is anonymised, which needs the key of the vault. Set RAG_VAULT_KEY or "
+            "RAG_VAULT_KEY_FILE."
+        )

@@ -5,7 +5,7 @@ is `ingest.reader_process`'s, and what becomes of a job as a whole is told in `i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from ingest.anonymize import Anonymizer
+from ingest.boilerplate import Pages, find_boilerplate, leave_out
+from ingest.boilerplate import paragraphs as find_paragraphs
 from ingest.clean import sha256
-from ingest.errors import EmbeddingError
+from ingest.corpus_settings import CorpusSettings
+from ingest.deduplicate import Text, deduplicate
+from ingest.errors import AnonymizerError, EmbeddingError
+from ingest.labels import LANGUAGE, PathPattern, front_matter, language_of, path_labels
 from ingest.options import IngestOptions
-from ingest.readers import RawDocument
-from ingest.split import Outline, Span, Tokens, split_all
-from store import documents
+from ingest.quality import reason_to_refuse
+from ingest.readers import ProblemKind, RawDocument
+from ingest.split import Outline, Tokens, split_all
+from ingest.stages import Beside, Chunked, Compared, Counted, Fresh, Outcome
+from store import documents, near_duplicates, paragraphs, vault
 from store.index.search_text import search_text
 from store.job_documents import DocumentOutcome
+from store.near_duplicates import Candidate
 from store.places import places_between
 from store.postgres import Database
 from store.types import (
@@ -32,19 +41,13 @@ from store.types import (
     NewChunk,
     NewDocument,
 )
+from store.vault import NewEntry
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Gives the unit vectors of texts: shape `(n, dimension)`."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a document at its journey's end, and how many chunks it brought."""
-
-    source: str
-    status: DocumentOutcome
-    chunks: int = 0
-
+_MARKDOWN = "text/markdown"
 
 Note = Callable[[Session, Sequence[Outcome]], None]
 """Is called with the outcomes of documents, in the transaction that stores these."""
@@ -61,12 +64,24 @@ class Journey:
         embed: Embed,
         tokens: Tokens,
         options: IngestOptions,
+        anonymizer: Anonymizer | None = None,
     ) -> None:
+        """Prepares for documents.
+
+        Raises:
+            CorpusSettingsError: A setting of the corpus cannot be used.
+            AnonymizerError: The corpus is to be anonymous, and nothing is there that makes it so.
+        """
         self._corpus = corpus
         self._database = database
         self._embed = embed
         self._tokens = tokens
         self._options = options
+        self._settings = CorpusSettings.of(corpus.settings)
+        if self._settings.anonymize.kinds and anonymizer is None:
+            raise AnonymizerError(corpus.name)
+        self._patterns = [PathPattern(pattern) for pattern in self._settings.labels.paths]
+        self._anonymizer = anonymizer if self._settings.anonymize.kinds else None
         self.stage = "begin"
 
     def take(self, batch: Sequence[RawDocument], note: Note) -> None:
@@ -80,14 +95,21 @@ class Journey:
         # is stored. What looks for likenesses comes after it, and what leaves out chunks after the splitting.
         self.stage = "label"
         labelled = [self._labelled(document) for document in batch]
+        self.stage = "quality"
+        good, refused = self._sifted(labelled)
+        self.stage = "anonymize"
+        anonymous, entries = self._anonymized(good)
         self.stage = "compare"
-        compared = self._compare(labelled)
+        compared = self._compare(anonymous)
+        self.stage = "deduplicate"
+        fresh = self._deduplicate(compared.fresh)
         self.stage = "split"
-        chunked = self._split(compared.fresh)
+        chunked, counted = self._without_boilerplate(self._split(fresh))
         self.stage = "embed"
         embedded = self._embed_chunks(chunked)
         self.stage = "store"
-        self._store(compared, embedded, note)
+        beside = Beside(refused, entries, counted)
+        self._store(compared, embedded, beside, note)
 
     def check_encoder(self) -> None:
         """Embeds a word; raises what the encoder raises when it fails on any text."""
@@ -95,12 +117,39 @@ class Journey:
         self._embed(["word"])
 
     def _labelled(self, document: RawDocument) -> RawDocument:
-        """Returns the document with the metadata that the whole ingestion gives."""
-        if not self._options.metadata:
-            return document
-        return replace(document, metadata={**document.metadata, **self._options.metadata})
+        """Returns the document with all that is known of it: the more particular, the stronger."""
+        of_path = path_labels(document.source, self._patterns)
+        of_front = front_matter(document.text) if document.media_type == _MARKDOWN else {}
+        found = {**of_path, **of_front, **document.metadata, **self._options.metadata}
+        return document if found == document.metadata else replace(document, metadata=found)
 
-    def _compare(self, batch: Sequence[RawDocument]) -> "_Compared":
+    def _sifted(self, batch: Sequence[RawDocument]) -> tuple[list[RawDocument], list[Outcome]]:
+        """Returns the documents that are good enough for the corpus, and what became of the others."""
+        good, refused = [], []
+        for document in batch:
+            reason = reason_to_refuse(document.text, self._settings.quality)
+            if reason is None:
+                good.append(document)
+            else:
+                outcome = DocumentOutcome.SKIPPED
+                refused.append(Outcome(document.source, outcome, kind=ProblemKind.REFUSED, reason=reason))
+        return good, refused
+
+    def _in_its_language(self, document: RawDocument, old: Document | None = None) -> RawDocument:
+        """Returns the document with its language; an unchanged one has what it had."""
+        if not self._settings.labels.language or LANGUAGE in document.metadata:
+            return document
+        code = language_of(document.text) if old is None else old.metadata.get(LANGUAGE)
+        return document if code is None else replace(document, metadata={**document.metadata, LANGUAGE: code})
+
+    def _anonymized(self, batch: Sequence[RawDocument]) -> tuple[list[RawDocument], list[NewEntry]]:
+        """Returns the documents with pseudonyms for personal data, and what these stand for."""
+        if self._anonymizer is None:
+            return list(batch), []
+        done = [self._anonymizer.document(document) for document in batch]
+        return [one.document for one in done], [entry for one in done for entry in one.entries]
+
+    def _compare(self, batch: Sequence[RawDocument]) -> Compared:
         """Tells what is new or changed from what is stored already, by its hash."""
         hashes = [sha256(document.text) for document in batch]
         with self._database.transaction() as session:
@@ -111,36 +160,83 @@ class Journey:
                 if not is_unchanged(document, digest, known.get(document.source))
             ]
             originals = documents.by_sha256(session, self._corpus.id, changed) if changed else {}
-        compared = _Compared()
+        compared = Compared()
         twins: set[str] = set()
         for document, digest in zip(batch, hashes, strict=True):
             old = known.get(document.source)
             if old is not None and is_unchanged(document, digest, old):
                 compared.unchanged.append(document)
-                if _label(document) != _label(old):
-                    compared.relabelled.append((old, document))
+                new = self._in_its_language(document, old)
+                if _label(new) != _label(old) or self._options.origin != old.origin:
+                    compared.relabelled.append((old, new))
             elif digest in twins or is_copy(originals.get(digest), old):
-                copy = DocumentWithChunks(_new(document, digest), (), originals.get(digest))
-                compared.copies.append(copy)
+                copy = self._new(self._in_its_language(document), digest)
+                compared.copies.append(DocumentWithChunks(copy, (), originals.get(digest)))
             else:
                 twins.add(digest)
-                compared.fresh.append(_Fresh(document, digest, old))
+                compared.fresh.append(Fresh(self._in_its_language(document), digest, old))
         return compared
 
-    def _split(self, fresh: Sequence["_Fresh"]) -> list["_Chunked"]:
+    def _deduplicate(self, fresh: Sequence[Fresh]) -> list[Fresh]:
+        """Finds out what is nearly the same as something stored, or as something else of the batch."""
+        chosen = self._settings.near_duplicates
+        if not chosen.enabled:
+            return list(fresh)
+        texts = [
+            Text(
+                one.document.source,
+                one.document.text,
+                one.sha256,
+                kept_apart=one.old is not None and one.old.kept_apart,
+            )
+            for one in fresh
+        ]
+        findings = deduplicate(texts, self._find_candidates, chosen.threshold, self._corpus.id)
+        return [replace(one, finding=finding) for one, finding in zip(fresh, findings, strict=True)]
+
+    def _find_candidates(self, bands: Sequence[Sequence[int]]) -> list[Candidate]:
+        with self._database.transaction() as session:
+            return near_duplicates.find(session, self._corpus.id, bands)
+
+    def _split(self, fresh: Sequence[Fresh]) -> list[Chunked]:
         """Cuts documents into chunks."""
         outlines = [Outline(one.document.text, one.document.headings) for one in fresh]
         spans = split_all(outlines, self._tokens, self._options.chunk_size)
-        return [_Chunked(one, tuple(its_spans)) for one, its_spans in zip(fresh, spans, strict=True)]
+        return [Chunked(one, tuple(its_spans)) for one, its_spans in zip(fresh, spans, strict=True)]
 
-    def _embed_chunks(self, chunked: Sequence["_Chunked"]) -> list[DocumentWithChunks]:
+    def _without_boilerplate(self, chunked: Sequence[Chunked]) -> tuple[list[Chunked], Counted | None]:
+        """Leaves paragraphs that many documents share out of the chunks of all but one."""
+        chosen = self._settings.boilerplate
+        if not chosen.enabled:
+            return list(chunked), None
+        batch = [
+            Pages(
+                one.fresh.document.source,
+                find_paragraphs(one.fresh.document.text, one.fresh.document.headings),
+                is_new=one.fresh.old is None,
+                is_indexed=one.fresh.near_sha256 is None,
+            )
+            for one in chunked
+        ]
+        keys = sorted({key for pages in batch for key in pages.keys})
+        with self._database.transaction() as session:
+            stored = paragraphs.known(session, self._corpus.id, keys)
+            documents_before = paragraphs.count_documents(session, self._corpus.id)
+        found = find_boilerplate(batch, stored, documents_before, chosen)
+        left = [
+            replace(one, spans=tuple(leave_out(one.fresh.document.text, one.spans, ranges)))
+            for one, ranges in zip(chunked, found.ranges, strict=True)
+        ]
+        return left, Counted([pages.keys for pages in batch if pages.is_new], found.holders)
+
+    def _embed_chunks(self, chunked: Sequence[Chunked]) -> list[DocumentWithChunks]:
         """Embeds all chunks together; those whose search texts the old version had keep their vectors."""
         vectors = self._kept_vectors(chunked)
         missing = list(dict.fromkeys(text for one in chunked for text in one.texts if text not in vectors))
         vectors.update(zip(missing, self._embedded(missing), strict=True))
         return [
             DocumentWithChunks(
-                _new(one.fresh.document, one.fresh.sha256),
+                self._new(one.fresh.document, one.fresh.sha256),
                 [
                     NewChunk(
                         span.start,
@@ -152,16 +248,21 @@ class Journey:
                     )
                     for span, text in zip(one.spans, one.texts, strict=True)
                 ],
+                near_duplicate_of=None if one.fresh.finding is None else one.fresh.finding.near_duplicate_of,
+                bands=None if one.fresh.finding is None else one.fresh.finding.bands,
             )
             for one in chunked
         ]
 
-    def _kept_vectors(self, chunked: Sequence["_Chunked"]) -> dict[str, Float16Vector]:
-        """Returns the vectors that the documents' stored versions have, by search text."""
+    def _kept_vectors(self, chunked: Sequence[Chunked]) -> dict[str, Float16Vector]:
+        """Returns the vectors that stored versions of the documents, or of what they are near to, have."""
         stored = {one.fresh.old.id: one.fresh.old.version for one in chunked if one.fresh.old is not None}
-        if not stored:
+        near = [one.fresh.near_sha256 for one in chunked if one.fresh.near_sha256 is not None]
+        if not stored and not near:
             return {}
         with self._database.transaction() as session:
+            originals = documents.by_sha256(session, self._corpus.id, near)
+            stored |= documents.current_versions(session, list(originals.values()))
             return {
                 search_text(chunk.heading_path, chunk.text): chunk.embedding
                 for chunk in documents.embedded_chunks(session, stored)
@@ -182,56 +283,52 @@ class Journey:
         vectors[order] = sorted_vectors
         return vectors
 
-    def _store(self, compared: "_Compared", embedded: Sequence[DocumentWithChunks], note: Note) -> None:
-        """Stores a batch, and what is noted of it, in one transaction."""
+    def _store(
+        self,
+        compared: Compared,
+        embedded: Sequence[DocumentWithChunks],
+        beside: Beside,
+        note: Note,
+    ) -> None:
+        """Stores a batch, what is kept beside it, and what is noted of it, in one transaction."""
         items = [*embedded, *compared.copies]
         with self._database.transaction() as session:
             written = documents.put_many(session, self._corpus.id, items) if items else []
+            if self._anonymizer is not None:
+                vault.put(session, self._corpus.id, beside.entries, self._anonymizer.key)
+            if beside.counted is not None:
+                paragraphs.count(session, self._corpus.id, beside.counted.keys, beside.counted.holders)
+            if beside.refused:
+                known = documents.known(session, self._corpus.id, [one.source for one in beside.refused])
+                documents.remove(session, self._corpus.id, [document.id for document in known.values()])
             for old, new in compared.relabelled:
-                documents.update_metadata(session, old.id, new.title, new.media_type, new.metadata)
+                documents.update_metadata(
+                    session, old.id, new.title, new.media_type, new.metadata, origin=self._options.origin
+                )
             outcomes = [Outcome(one.source, DocumentOutcome.UNCHANGED) for one in compared.unchanged]
             for item, document in zip(items, written, strict=True):
-                if document.status == DocumentStatus.DUPLICATE:
-                    outcomes.append(Outcome(document.source, DocumentOutcome.DUPLICATE))
-                else:
-                    outcomes.append(Outcome(document.source, DocumentOutcome.DONE, len(item.chunks)))
-            note(session, outcomes)
+                outcome = _OUTCOMES[document.status]
+                is_indexed = document.status == DocumentStatus.CURRENT
+                outcomes.append(Outcome(document.source, outcome, len(item.chunks) if is_indexed else 0))
+            note(session, [*outcomes, *beside.refused])
+
+    def _new(self, document: RawDocument, digest: str) -> NewDocument:
+        return NewDocument(
+            document.source,
+            document.title,
+            document.text,
+            digest,
+            document.media_type,
+            document.metadata,
+            self._options.origin,
+        )
 
 
-@dataclass(frozen=True)
-class _Fresh:
-    """A document whose text has to be split and embedded; `old` is what its source has now."""
-
-    document: RawDocument
-    sha256: str
-    old: Document | None
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """A batch, sorted by what there is to do."""
-
-    unchanged: list[RawDocument] = field(default_factory=list)
-    relabelled: list[tuple[Document, RawDocument]] = field(default_factory=list)
-    copies: list[DocumentWithChunks] = field(default_factory=list)
-    fresh: list[_Fresh] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Chunked:
-    """A document and where its chunks are."""
-
-    fresh: _Fresh
-    spans: tuple[Span, ...]
-
-    @property
-    def texts(self) -> list[str]:
-        """What is embedded, and searched, of each chunk."""
-        return [search_text(span.heading_path, self.text_of(span)) for span in self.spans]
-
-    def text_of(self, span: Span) -> str:
-        """Returns a chunk's own text."""
-        return self.fresh.document.text[span.start : span.end]
+_OUTCOMES = {
+    DocumentStatus.CURRENT: DocumentOutcome.DONE,
+    DocumentStatus.DUPLICATE: DocumentOutcome.DUPLICATE,
+    DocumentStatus.NEAR_DUPLICATE: DocumentOutcome.NEAR_DUPLICATE,
+}
 
 
 def is_unchanged(document: RawDocument, digest: str, old: Document | None) -> bool:
@@ -255,9 +352,3 @@ def _moves_title(document: RawDocument, old: Document) -> bool:
 
 def _label(document: RawDocument | Document) -> tuple[str, str, Mapping[str, Any]]:
     return document.title, document.media_type, dict(document.metadata)
-
-
-def _new(document: RawDocument, digest: str) -> NewDocument:
-    return NewDocument(
-        document.source, document.title, document.text, digest, document.media_type, document.metadata
-    )

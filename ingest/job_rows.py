@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from ingest.batches import Batch
-from ingest.ingest import Outcome
 from ingest.inputs import Input
 from ingest.readers import ProblemKind
+from ingest.stages import Outcome
 from store.job_documents import DocumentOutcome, JobDocument
 
 MAX_ATTEMPTS = 3
@@ -37,6 +37,11 @@ def _is_same(row: JobDocument, found: Input) -> bool:
 
 def outcome_row(outcome: Outcome, batch: Batch) -> JobDocument:
     """Returns the row of a document that was stored, with a note where it came under another source."""
+    if outcome.kind is not None:
+        stage = "quality"
+        return JobDocument(
+            outcome.source, outcome.status, kind=outcome.kind, stage=stage, reason=outcome.reason
+        )
     reason = batch.repeated.get(outcome.source)
     kind = None if reason is None else ProblemKind.REPEATED
     return JobDocument(outcome.source, outcome.status, chunks=outcome.chunks, kind=kind, reason=reason)

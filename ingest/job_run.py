@@ -21,13 +21,14 @@ from sqlalchemy.orm import Session
 
 from ingest.batches import Batch, Gatherer
 from ingest.errors import IngestError, JobStoppedError
-from ingest.ingest import Journey, Outcome
+from ingest.ingest import Journey
 from ingest.inputs import Input, Inputs, Scope
 from ingest.job_rows import is_damaged, outcome_row, queued_row, with_all_attempts
 from ingest.options import JobRequest
 from ingest.reader_process import Reading, Retried
 from ingest.readers import ProblemKind, RawDocument
 from ingest.report import Progress, Report, Tally, report_of
+from ingest.stages import Outcome
 from ingest.worker import Ended, GivenUp
 from store import documents, job_documents, jobs
 from store.errors import DatabaseUnavailableError, JobTakenError, StoreError

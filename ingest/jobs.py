@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
+from ingest.anonymize import Anonymizer
 from ingest.ingest import Embed, Journey
 from ingest.inputs import Input, Inputs, find_inputs
 from ingest.job_run import LOCK_S, JobRun
@@ -52,6 +53,7 @@ def ingest(
     limits: Limits | None = None,
     progress: Callable[[Progress], None] | None = None,
     user: str | None = None,
+    anonymizer: Anonymizer | None = None,
 ) -> Report:
     """Brings files, folders and `pydoc:` modules into a corpus; what fails is counted in the report.
 
@@ -67,6 +69,7 @@ def ingest(
         limits: what a single document may take; None takes the defaults.
         progress: is called at the start, after every batch, and now and then while nothing comes.
         user: whom the job is noted for; None is nobody in particular.
+        anonymizer: puts pseudonyms in the place of personal data; a corpus that is anonymised needs it.
 
     Raises:
         MissingPathError: a path does not exist; nothing was done.
@@ -80,7 +83,9 @@ def ingest(
     request = JobRequest(tuple(map(_absolute, paths)), options=options or IngestOptions())
     inputs = find_inputs(paths, request.options.read.query)
     job_id = find_or_create(database, corpus, request, user)
-    journey = Journey(corpus, database, embed=embed, tokens=tokens, options=request.options)
+    journey = Journey(
+        corpus, database, embed=embed, tokens=tokens, options=request.options, anonymizer=anonymizer
+    )
     with open_run(database, job_id, inputs, journey=journey, request=request, limits=limits) as run:
         return run.to_end(progress)
 
@@ -95,6 +100,7 @@ def ingest_readings(
     options: IngestOptions | None = None,
     user: str | None = None,
     source: str = "upload://",
+    anonymizer: Anonymizer | None = None,
 ) -> Report:
     """Brings what a reader gives into a corpus (an upload from `source`); like `ingest` in all else."""
     request = JobRequest(options=options or IngestOptions())
@@ -102,7 +108,9 @@ def ingest_readings(
         own = NewJob(corpus.id, user, UPLOAD, host=this_host(), status=JobStatus.PAUSED)
         job_id = jobs.create(session, own)
     inputs = Inputs([Input(Path(), name=source)], ())
-    journey = Journey(corpus, database, embed=embed, tokens=tokens, options=request.options)
+    journey = Journey(
+        corpus, database, embed=embed, tokens=tokens, options=request.options, anonymizer=anonymizer
+    )
 
     def read(_pending: Sequence[Input]) -> _AtHand:
         return _AtHand(readings)

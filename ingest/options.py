@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError
 from ingest.cuts import ChunkSize
 from ingest.errors import RequestError
 from ingest.readers import ReadOptions
+from store.types import Origin
 
 _HIDDEN = "***"
 
@@ -23,12 +24,13 @@ class IngestOptions:
 
     `prune` removes documents that earlier ingestions found under the paths and this one did not. A batch has
     about `batch_characters` of text, by default enough for some 256 chunks. `metadata` is given to every
-    document and goes before what the document says itself.
+    document and goes before what the document says itself. `origin` tells who wrote the documents.
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
     chunk_size: ChunkSize = field(default_factory=ChunkSize)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = Origin.HUMAN
     prune: bool = False
     batch_characters: int = 200_000
 

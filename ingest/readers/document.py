@@ -67,6 +67,8 @@ class ProblemKind(StrEnum):
     """It took more time or memory, or gave more text, than a document may."""
     MALFORMED = "malformed"
     NO_TEXT = "no_text"
+    REFUSED = "refused"
+    """A text that is not good enough for the corpus: no failure."""
     REPEATED = "repeated"
     """A record with the id of an earlier one: stored under another source, no failure."""
     SCANNED = "scanned"

@@ -89,17 +89,26 @@ Ingest = Callable[..., Report]
 
 
 @pytest.fixture
-def run(database: Database, corpus: Corpus, encoder: FakeEncoder) -> Ingest:
+def run_in(database: Database, encoder: FakeEncoder) -> Callable[[Corpus], Ingest]:
+    """Gives what ingests paths into a corpus, with options given by name."""
+
+    def run_in(corpus: Corpus) -> Ingest:
+        def run(*paths: Path | str, **options: object) -> Report:
+            return ingest(
+                [str(path) for path in paths],
+                corpus,
+                database=database,
+                embed=encoder,
+                tokens=word_tokens,
+                options=IngestOptions(**options),  # type: ignore[arg-type]
+            )
+
+        return run
+
+    return run_in
+
+
+@pytest.fixture
+def run(run_in: Callable[[Corpus], Ingest], corpus: Corpus) -> Ingest:
     """Ingests paths into the test's corpus, with options given by name."""
-
-    def run(*paths: Path | str, **options: object) -> Report:
-        return ingest(
-            [str(path) for path in paths],
-            corpus,
-            database=database,
-            embed=encoder,
-            tokens=word_tokens,
-            options=IngestOptions(**options),  # type: ignore[arg-type]
-        )
-
-    return run
+    return run_in(corpus)

@@ -1,0 +1,1 @@
+"""Recognisers of personal data, each for one kind."""
