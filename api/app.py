@@ -23,11 +23,13 @@ from api.routes import (
     chat,
     corpora,
     documents,
+    duplicates,
     feedback,
     health,
     job_page,
     jobs,
     keys,
+    privacy,
     responses,
     search,
     sessions,
@@ -45,7 +47,8 @@ Answers questions from your own documents, with the exact characters that each p
 Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`;
 `rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
 reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
-administrator (keys, deleting corpora). Errors are `application/problem+json` (RFC 9457).
+administrator (keys, deleting corpora, the vault, forgetting).
+Errors are `application/problem+json` (RFC 9457).
 
 Lists come in pages: `next` of one is the `cursor` of the page after. With `Accept: application/jsonl` a list
 comes whole, one JSON object a line. A POST with an `Idempotency-Key` that is sent again is not done again.
@@ -68,6 +71,8 @@ ROUTERS = (
     keys,
     chat,
     stores,
+    duplicates,
+    privacy,
     health,
 )
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
-from api.settings import Settings, shipped_checkpoint
+from api.settings import Settings, SettingsError, shipped_checkpoint
 from api.threads import choose_precision, let_waiting_threads_sleep, set_threads
 from store import corpora
 from store.errors import StoreError, UnknownCorpusError
@@ -18,6 +18,7 @@ from store.postgres import Database, migrate, open_database, pending_migrations
 from store.types import Corpus
 
 if TYPE_CHECKING:  # what these import takes seconds, and most commands need none of it
+    from ingest.personal.finding import Recogniser
     from rag.answer import Answerer
     from rag.generator.batcher import Batcher
     from rag.generator.causal import CausalGenerator
@@ -52,6 +53,7 @@ class Application:
     _retriever: "Lazy[Retriever]"
     _answerer: "Lazy[Answerer]"
     _searcher: "Lazy[Searcher]"
+    _names: "Lazy[Recogniser]"
 
     @property
     def encoder(self) -> SharedEncoder:
@@ -87,6 +89,16 @@ class Application:
     def searcher(self) -> "Searcher":
         """What answers searches: finds, reranks, folds and widens."""
         return self._searcher.get()
+
+    @property
+    def name_recogniser(self) -> "Recogniser":
+        """What finds names of persons.
+
+        Raises:
+            SettingsError: The settings name no model.
+            NamesModelError: The model cannot be used.
+        """
+        return self._names.get()
 
     @property
     def models_loaded(self) -> bool:
@@ -215,6 +227,7 @@ def build(
         _retriever=retriever,
         _answerer=Lazy(make_answerer),
         _searcher=Lazy(make_searcher),
+        _names=Lazy(lambda: _load_names(settings)),
     )
 
 
@@ -291,3 +304,15 @@ def _load_reranker(settings: Settings, shared: "Lazy[Batcher | ServiceGenerator]
 
     set_threads(settings.threads)
     return CrossEncoderReranker(Path(settings.reranker))
+
+
+def _load_names(settings: Settings) -> "Recogniser":
+    if settings.names_model is None:
+        raise SettingsError(
+            "Names are to be anonymised, which needs a model. Set RAG_NAMES_MODEL to the folder of a "
+            "transformers model for token classification, or leave the kind 'name' out."
+        )
+    from ingest.personal.names import name_recogniser
+
+    set_threads(settings.threads)
+    return name_recogniser(settings.names_model)

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+from api.anonymizer import anonymizer_of
 from api.build import Application
 from api.encoders import CorpusEncoder
 from api.settings import Settings
@@ -45,6 +46,7 @@ def open_job(
         RequestError: Its corpus is gone, or what it is to read cannot be told or is on another machine.
         MissingPathError: A path that it is to read does not exist any more.
         EncoderMismatchError: The corpus was embedded by another encoder.
+        VaultKeyError: The corpus is anonymised, and the vault's key is missing or wrong.
     """
     with application.database.transaction() as session:
         job = jobs.get(session, job_id)
@@ -62,6 +64,7 @@ def open_job(
         embed=encoder.encode,
         tokens=encoder.token_offsets,
         options=request.options,
+        anonymizer=anonymizer_of(application, corpus),
     )
     folder = TemporaryDirectory(prefix="groundwork-job-")
     try:

@@ -15,7 +15,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api.build import PendingMigrationsError
-from ingest.errors import IngestError, JobStoppedError, UnknownEncodingError, UnknownMediaTypeError
+from ingest.errors import (
+    AnonymizerError,
+    CorpusSettingsError,
+    ForgetError,
+    IngestError,
+    JobStoppedError,
+    NamesModelError,
+    UnknownEncodingError,
+    UnknownMediaTypeError,
+)
 from rag.errors import (
     AbandonedError,
     BusyError,
@@ -38,6 +47,7 @@ from store.errors import (
     InvalidKeyError,
     JobStateError,
     JobTakenError,
+    NotNearDuplicateError,
     RequestReusedError,
     RequestRunningError,
     StoreError,
@@ -47,8 +57,10 @@ from store.errors import (
     UnknownFeedbackError,
     UnknownJobError,
     UnknownKeyError,
+    UnknownPseudonymError,
     UnknownResponseError,
     UnknownSessionError,
+    VaultKeyError,
 )
 from store.types import Role
 
@@ -187,6 +199,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     FolderError: Kind(403, "Folder not open"),
     UnknownCorpusError: Kind(404, "Unknown corpus"),
     UnknownDocumentError: Kind(404, "Unknown document"),
+    UnknownPseudonymError: Kind(404, "Unknown pseudonym"),
     UnknownResponseError: Kind(404, "Unknown response"),
     UnknownSessionError: Kind(404, "Unknown session"),
     UnknownKeyError: Kind(404, "Unknown key"),
@@ -197,10 +210,13 @@ KINDS: Mapping[type[Exception], Kind] = {
     CorpusExistsError: Kind(409, "Corpus exists"),
     EncoderMismatchError: Kind(409, "Wrong encoder for the corpus"),
     RetrievalSettingsError: Kind(409, "Unusable retrieval settings"),
+    NotNearDuplicateError: Kind(409, "No near-duplicate"),
     TooLargeError: Kind(413, "Request too large"),
     UnknownMediaTypeError: Kind(415, "Unknown media type"),
     BodyError: Kind(422, "Invalid request"),
+    CorpusSettingsError: Kind(422, "Unusable corpus settings"),
     DocumentError: Kind(422, "Unusable document"),
+    ForgetError: Kind(422, "Unusable name of a person"),
     FilterError: Kind(422, "Invalid filter"),
     InvalidCursorError: Kind(400, "Invalid cursor"),
     QuestionError: Kind(422, "Unusable question"),
@@ -226,6 +242,9 @@ KINDS: Mapping[type[Exception], Kind] = {
         503, "Database unavailable", "The server's database cannot be reached. Try again later."
     ),
     DatabaseFullError: Kind(507, "Database full", "The server has no room left; its log has more."),
+    AnonymizerError: Kind(409, "Vault closed"),
+    NamesModelError: Kind(503, "Names model not available", UNLOADED),
+    VaultKeyError: Kind(409, "Vault closed"),
     CheckpointError: Kind(503, "Generator not available", UNLOADED),
     EncoderFilesError: Kind(503, "Encoder not available", UNLOADED),
     RerankerError: Kind(503, "Reranker not available", UNLOADED),

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     """How long a question waits for its turn before the server says that it is busy."""
     heartbeat_s: float = Field(15.0, gt=0, le=3600)
     """How long a streamed answer may be silent before a heartbeat is sent."""
+    vault_key: SecretStr | None = None
+    """Secret that makes pseudonyms and opens the vault; needed where a corpus is anonymised."""
+    vault_key_file: Path | None = None
+    """File with that secret, in its place."""
+    names_model: Path | None = None
+    """Folder of the token-classification model that finds names of persons; None finds none."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
     """What is logged; None means INFO for the server and WARNING for all other commands."""
 
@@ -158,5 +164,5 @@ def _complaint(found: Any) -> str:
     name = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
         return f"There is no setting {name!r}. Known settings: {', '.join(Settings.model_fields)}."
-    shown = "" if name == "database_url" else f"={found['input']!r}"
+    shown = "" if name in ("database_url", "vault_key") else f"={found['input']!r}"
     return f"RAG_{name.upper()}{shown} cannot be used: {found['msg']}. See docs/settings.md."

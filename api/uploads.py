@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from api.anonymizer import anonymizer_of
 from api.build import Application
 from api.bulk import known_suffixes, limits_of
 from api.encoders import CorpusEncoder
@@ -22,7 +23,7 @@ from ingest.reader_process import read_apart
 from ingest.readers import Problem, RawDocument, ReadOptions, media_type_of, read
 from ingest.report import Report
 from store import corpora, documents
-from store.types import Corpus
+from store.types import Corpus, Origin
 
 PLAIN = "text/plain"
 HARMLESS = (PLAIN, "text/markdown")
@@ -42,6 +43,7 @@ class Upload:
     title: str | None
     metadata: dict[str, Any]
     encoding: str | None
+    origin: Origin
 
 
 def upload_of_text(body: DocumentBody, content: IO[bytes]) -> Upload:
@@ -55,6 +57,7 @@ def upload_of_text(body: DocumentBody, content: IO[bytes]) -> Upload:
         title=body.title or body.source,
         metadata=body.metadata,
         encoding="utf-8",
+        origin=body.origin,
     )
 
 
@@ -72,6 +75,7 @@ def upload_of_file(
         title=form.title,
         metadata=form.metadata or {},
         encoding=form.encoding,
+        origin=form.origin,
     )
 
 
@@ -88,6 +92,7 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
         corpora.get(session, upload.corpus)  # a misspelt name must not make a corpus
         corpus = parts.corpus_to_fill(session, upload.corpus)
     encoder = CorpusEncoder(parts, corpus)
+    anonymizer = anonymizer_of(parts, corpus)
     with tempfile.TemporaryDirectory(prefix="groundwork-upload-") as folder:
         path = Path(folder) / ("upload" + known_suffixes(upload.file_name or ""))
         with path.open("wb") as file:
@@ -98,9 +103,10 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
             database=parts.database,
             embed=encoder.encode,
             tokens=encoder.token_offsets,
-            options=IngestOptions(chunk_size=encoder.chunk_size()),
+            options=IngestOptions(chunk_size=encoder.chunk_size(), origin=upload.origin),
             user=user,
             source=upload.source,
+            anonymizer=anonymizer,
         )
     return _view(parts, corpus, upload, report)
 
@@ -126,7 +132,7 @@ def _readings(path: Path, upload: Upload, settings: Settings) -> Iterator[RawDoc
 
 def _view(parts: Application, corpus: Corpus, upload: Upload, report: Report) -> UploadView:
     counts = report.documents
-    if counts.done + counts.unchanged + counts.duplicate == 0:
+    if counts.done + counts.unchanged + counts.duplicate + counts.near_duplicate == 0:
         reasons = "; ".join(dict.fromkeys(problem.reason for problem in report.problems[:3]))
         raise DocumentError(f"{upload.source!r} cannot be a document: {reasons or 'it is empty'}.")
     with parts.database.transaction() as session:

@@ -1,6 +1,7 @@
 """`rag corpora`."""
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
@@ -43,6 +44,61 @@ def create(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> Non
         print_json(CorpusView.of(CorpusSummary(corpus, documents=0, chunks=0)))
     else:
         print(f"Made corpus {corpus.name}, for the encoder {corpus.encoder}.")
+
+
+@app.command("settings")
+def settings(
+    name: Name,
+    changes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...",
+            help="What to change, such as near_duplicates.threshold=0.9; KEY= brings back the default.",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how documents are brought into a corpus, after changing it; docs/ingestion.md explains all."""
+    from api import corpus_settings
+    from ingest.corpus_settings import CorpusSettings
+    from store import corpora
+
+    wanted = _parse_changes(changes or [])
+    with running(data_dir) as application, application.database.transaction() as session:
+        corpus = corpora.get(session, name)
+        if wanted:
+            corpus = corpus_settings.change(session, name, wanted)
+    shown = {**corpus.settings, **CorpusSettings.of(corpus.settings).model_dump(mode="json")}
+    if as_json:
+        print_json({"corpus": name, "settings": shown})
+        return
+    rows = [
+        [
+            f"{subject}.{key}",
+            json.dumps(value),
+            "chosen" if key in corpus.settings.get(subject, {}) else "default",
+        ]
+        for subject, chosen in shown.items()
+        for key, value in chosen.items()
+    ]
+    print_table(["setting", "value", ""], rows)
+
+
+def _parse_changes(pairs: list[str]) -> dict[str, dict[str, Any]]:
+    """`subject.key=value` pairs by subject; a value that is JSON is what it says, anything else is text."""
+    changes: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        subject, dot, name = key.strip().partition(".")
+        if not equals or not dot or not name:
+            raise CommandError(f"{pair!r} is not SUBJECT.KEY=VALUE. Write e.g. near_duplicates.threshold=0.9")
+        try:
+            parsed = json.loads(value) if value else None
+        except ValueError:
+            parsed = value
+        changes.setdefault(subject, {})[name] = parsed
+    return changes
 
 
 @app.command("delete")

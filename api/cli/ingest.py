@@ -19,6 +19,7 @@ from api.cli.common import (
 )
 from api.cli.exits import CommandError, ExitCode
 from api.cli.progress import print_forecast, print_report, saying_how_to_go_on, showing
+from store.types import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,9 @@ def ingest(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="Metadata for every document; may be given several times."),
     ] = None,
+    origin: Annotated[
+        Origin, typer.Option(help="Who wrote the documents: people, or programs.")
+    ] = Origin.HUMAN,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -72,7 +76,9 @@ def ingest(
     reading = ReadOptions(
         text_field=text_field, id_field=id_field, title_field=title_field, encoding=encoding, query=query
     )
-    options = IngestOptions(read=reading, metadata=_parse_metadata(metadata or []), prune=prune)
+    options = IngestOptions(
+        read=reading, metadata=_parse_metadata(metadata or []), origin=origin, prune=prune
+    )
     find_inputs(paths, query)  # before the seconds that loading takes
     if dry_run:
         _forecast(paths, corpus, data_dir=data_dir, options=options, as_json=as_json)
@@ -95,6 +101,7 @@ def _ingest(
     as_json: bool,
 ) -> "Report":
     with running(data_dir) as application:
+        from api.anonymizer import anonymizer_of
         from api.bulk import limits_of
         from api.encoders import CorpusEncoder
         from api.reading import with_settings
@@ -103,6 +110,7 @@ def _ingest(
         with application.database.transaction() as session:
             corpus = application.corpus_to_fill(session, corpus_name)
         encoder = CorpusEncoder(application, corpus)
+        anonymizer = anonymizer_of(application, corpus)
         reading = with_settings(options.read, application.settings)
         with saying_how_to_go_on(), showing(as_json) as progress:
             return run(
@@ -115,6 +123,7 @@ def _ingest(
                 limits=limits_of(application.settings),
                 progress=progress,
                 user=system_user(),
+                anonymizer=anonymizer,
             )
 
 

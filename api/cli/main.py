@@ -13,12 +13,14 @@ from api.cli import (
     ask,
     corpora,
     documents,
+    duplicates,
     evaluate,
     index,
     ingest,
     jobs,
     mcp,
     models,
+    privacy,
     responses,
     retrieval,
     serve,
@@ -56,11 +58,14 @@ def _register() -> None:
     app.add_typer(corpora.app, name="corpora")
     app.add_typer(documents.app, name="documents")
     app.add_typer(jobs.app, name="jobs")
+    app.add_typer(duplicates.app, name="duplicates")
     app.add_typer(responses.app, name="responses")
     app.add_typer(index.app, name="index")
     app.add_typer(retrieval.app, name="retrieval")
     app.add_typer(access.keys_app, name="keys")
     app.add_typer(access.users_app, name="users")
+    app.add_typer(privacy.vault_app, name="vault")
+    app.command("forget")(privacy.forget)
 
 
 _register()

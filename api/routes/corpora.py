@@ -1,14 +1,16 @@
-"""Corpora: list, make, export, delete."""
+"""Corpora: list, make, change, export, delete."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response, status
 
+from api import corpus_settings
 from api.auth import AdministratorKey, ContributorKey, Parts, ReaderKey
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
-from api.schemas.documents import CorporaView, CorpusBody, CorpusView, ExportedDocumentView
+from api.schemas.documents import CorporaView, CorpusBody, CorpusChange, CorpusView, ExportedDocumentView
 from api.schemas.fields import Text
+from ingest.errors import CorpusSettingsError
 from store import corpora, documents
 from store.errors import CorpusExistsError, InvalidCursorError, UnknownCorpusError
 from store.positions import Batch
@@ -76,6 +78,18 @@ def export_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> Any:
         return Batch(views, views[-1].source if views else None)
 
     return jsonl(fetch)
+
+
+@router.patch(
+    "/{name}",
+    summary="Change a corpus's settings",
+    responses=problems(UnknownCorpusError, CorpusSettingsError),
+)
+def change_corpus(name: CorpusName, body: CorpusChange, parts: Parts, key: AdministratorKey) -> CorpusView:
+    """Changes how documents are brought into a corpus, from the next one on; see docs/ingestion.md."""
+    with parts.database.transaction() as session:
+        corpus_settings.change(session, name, body.settings)
+        return CorpusView.of(corpora.summary(session, name))
 
 
 @router.delete(

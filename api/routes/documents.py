@@ -117,7 +117,7 @@ async def send_document(
             view = await to_thread.run_sync(_store, parts, upload, key.user, request.headers)
     else:
         raise UnknownMediaTypeError(content_type or "no Content-Type", [JSON, FORM])
-    if not view.documents["done"] + view.documents["duplicate"]:
+    if not sum(view.documents[outcome] for outcome in ("done", "duplicate", "near_duplicate")):
         response.status_code = status.HTTP_200_OK
     if view.document_id is not None:
         response.headers["Location"] = f"/v1/documents/{view.document_id}"

@@ -18,6 +18,17 @@ class CorpusBody(Body):
     name: Name
 
 
+class CorpusChange(Body):
+    """What to change about a corpus."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"settings": {"near_duplicates": {"threshold": 0.9}}}}
+    )
+
+    settings: Metadata
+    """By subject; what is left out stays as it is, and null brings back the default."""
+
+
 class CorpusView(View):
     """A corpus and how much is in it."""
 
@@ -28,6 +39,8 @@ class CorpusView(View):
     documents: int
     chunks: int
     created_at: datetime
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """What was chosen for it; the rest has its default."""
 
     @classmethod
     def of(cls, summary: CorpusSummary) -> Self:
@@ -41,6 +54,7 @@ class CorpusView(View):
             documents=summary.documents,
             chunks=summary.chunks,
             created_at=corpus.created_at,
+            settings=dict(corpus.settings),
         )
 
 
@@ -74,6 +88,8 @@ class DocumentBody(Body):
     metadata: Metadata = Field(default_factory=dict)
     media_type: Text | None = None
     """How `text` is marked up, such as `text/markdown`; null is plain text."""
+    origin: Origin = Origin.HUMAN
+    """Whether a person or a program wrote it."""
 
 
 class UploadForm(Body):
@@ -87,6 +103,8 @@ class UploadForm(Body):
     """A JSON object."""
     encoding: Text | None = None
     """The encoding of a text that is not UTF-8."""
+    origin: Origin = Origin.HUMAN
+    """Whether a person or a program wrote it."""
 
 
 class ProblemView(View):
@@ -124,6 +142,10 @@ class DocumentView(View):
     origin: Origin
     status: DocumentStatus
     duplicate_of: UUID | None
+    similarity: float | None = None
+    """Of a near-duplicate: how alike it is to `duplicate_of`, from 0 to 1."""
+    kept_apart: bool = False
+    """Whether a person decided that it is no near-duplicate of anything."""
     characters: int
     created_at: datetime
     updated_at: datetime
@@ -180,4 +202,18 @@ class DocumentsView(View):
     """A page of documents in the order of their sources; `next` is the cursor of the page after."""
 
     documents: list[DocumentView]
+    next: str | None
+
+
+class ClusterView(View):
+    """Documents with the same or nearly the same text: `canonical` is indexed and stands for its `copies`."""
+
+    canonical: DocumentView
+    copies: list[DocumentView]
+
+
+class ClustersView(View):
+    """A page of clusters by the sources of their canonical copies; `next` is the cursor of the page after."""
+
+    clusters: list[ClusterView]
     next: str | None
