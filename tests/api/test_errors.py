@@ -26,6 +26,7 @@ FOR_THE_LOG_ONLY = {
     ingest.errors.UnknownModuleError,
     ingest.errors.DatabaseSourceError,
     ingest.errors.EmbeddingError,
+    ingest.errors.PathPatternError,
     rag.errors.RagError,
     rag.errors.DataError,
     rag.errors.TrainingError,
