@@ -36,6 +36,7 @@ from api.routes import (
     stores,
 )
 from api.settings import Settings
+from api.streams import Streams, StreamTimes
 from api.version import version
 from store.errors import DatabaseUnavailableError
 
@@ -85,11 +86,14 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         application: its parts, which the caller closes; None builds them at start and closes them at the end.
     """
 
+    times = StreamTimes(settings.heartbeat_s, settings.stream_grace_s, settings.stream_kept_s)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await to_thread.run_sync(build, settings) if application is None else application
         app.state.application = parts
         app.state.asking = AskingThreads(MOST_ASKED)
+        streams = app.state.streams = Streams(times)
         background = Background(parts, settings.refresh_interval_s)
         background.start()
         runner = app.state.runner = JobRunner(parts)
@@ -98,6 +102,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
             async with assistants.running():
                 yield
         finally:
+            await streams.close()
             await to_thread.run_sync(runner.stop)
             await to_thread.run_sync(background.stop)
             await to_thread.run_sync(app.state.asking.close)
@@ -115,7 +120,6 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
             Middleware(Idempotency),
         ],
     )
-    app.state.heartbeat_s = settings.heartbeat_s
     add_error_responses(app)
     for module in ROUTERS:
         app.include_router(module.router)

@@ -8,7 +8,7 @@ from typing import Any
 from api.compatible import annotations_of
 from api.schemas.answers import AnswerView
 from api.schemas.openai import AnswerMessage, ChatCompletion, Choice, Usage
-from api.telling import Told
+from api.streams import Numbered
 
 END = b"data: [DONE]\n\n"
 
@@ -49,14 +49,15 @@ class Chunks:
 
 
 async def stream(
-    told: AsyncIterator[Told], chunks: Chunks, usage_of: Callable[[str], Awaitable[Usage]] | None
+    told: AsyncIterator[Numbered], chunks: Chunks, usage_of: Callable[[str], Awaitable[Usage]] | None
 ) -> AsyncIterator[bytes]:
     """Give the answer in pieces as it is told, then its citations, then `[DONE]`.
 
     `usage_of` counts the tokens of the answer; None: nobody wants to know.
     """
     yield chunks.piece({"role": "assistant", "content": ""})
-    async for name, data in told:
+    async for event in told:
+        name, data = event.name, event.data
         if name == "token":
             yield chunks.piece({"content": data["text"]})
         elif name == "heartbeat":

@@ -155,6 +155,16 @@ class UnknownFileError(ApiError):
         super().__init__(f"There is no file {file[:SHOWN_CHARACTERS]!r}. `GET /v1/files` lists them.")
 
 
+class UnknownStreamError(ApiError):
+    """No stream has this id, or not any more."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(
+            f"There is no streamed answer {stream[:SHOWN_CHARACTERS]!r} of this key, or not any more. "
+            "Ask again, without Last-Event-ID."
+        )
+
+
 class CorpusChoiceError(ApiError):
     """It is not said which corpus is meant."""
 
@@ -235,6 +245,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     UnknownFeedbackError: Kind(404, "Unknown feedback"),
     UnknownModelError: Kind(404, "Unknown model"),
     UnknownFileError: Kind(404, "Unknown file"),
+    UnknownStreamError: Kind(404, "Unknown stream"),
     CorpusChoiceError: Kind(422, "Which corpus?"),
     UnsupportedError: Kind(422, "Not supported"),
     PendingMigrationsError: Kind(503, "Tables not up to date"),

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     """How long a question waits for its turn before the server says that it is busy."""
     heartbeat_s: float = Field(15.0, gt=0, le=3600)
     """How long a streamed answer may be silent before a heartbeat is sent."""
+    stream_grace_s: float = Field(5.0, ge=0, le=600)
+    """How long the work on a streamed answer goes on after its client was lost."""
+    stream_kept_s: float = Field(60.0, ge=0, le=3600)
+    """How long a streamed answer can be read again after its end."""
     vault_key: SecretStr | None = None
     """Secret that makes pseudonyms and opens the vault; needed where a corpus is anonymised."""
     vault_key_file: Path | None = None

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
@@ -45,39 +44,28 @@ async def tell(request: Request, parts: Application, asked: AskRequest) -> Async
     """What happens to a question, as it happens.
 
     `retrieval` (the hits), `token` for each further part of the answer, a `citation` each, when they are
-    verified, then `done` with the whole of it. Where the answer fails on its way, `error` comes last, with
-    what a response of its own would say. A `heartbeat` fills every silence. What fails before the first event
-    is raised. Who stops reading ends the work.
+    verified, `score`, then `done` with the whole of it. Where the answer fails on its way, `error` comes
+    last, with what a response of its own would say. What fails before the first event is raised. Who stops
+    reading ends the work.
     """
     listening, work = _begin(request, parts, asked)
     try:
         yield await _first_event(listening, work)
-        async for told in _events(listening, work, request.app.state.heartbeat_s):
+        async for told in _events(listening, work):
             yield told
         try:
             whole = AnswerView.model_validate(await work)
         except Exception as error:
-            yield "error", json.loads(_problem(error))
+            yield "error", problem_of(error)
             return
         if whole.abstained:
             yield "token", {"text": whole.answer}
         for citation in whole.citations:
             yield "citation", citation.model_dump(mode="json")
+        yield "score", {"answerable_probability": whole.answerable_probability, "scores": whole.scores}
         yield "done", whole.model_dump(mode="json")
     finally:
         listening.leave()
-
-
-async def begun(told: AsyncIterator[Told]) -> AsyncIterator[Told]:
-    """The same, begun: what fails before the first event is raised while there can be a status for it."""
-    first = await anext(told)
-
-    async def again() -> AsyncIterator[Told]:
-        yield first
-        async for event in told:
-            yield event
-
-    return again()
 
 
 def _begin(
@@ -104,19 +92,14 @@ async def _first_event(listening: Listening, work: "asyncio.Future[Answer]") -> 
         told.cancel()
 
 
-async def _events(
-    listening: Listening, work: "asyncio.Future[Answer]", heartbeat_s: float
-) -> AsyncIterator[Told]:
-    """What is told until the work is done, with heartbeats between."""
+async def _events(listening: Listening, work: "asyncio.Future[Answer]") -> AsyncIterator[Told]:
+    """What is told until the work is done."""
     while not (work.done() and listening.events.empty()):
         told = asyncio.ensure_future(listening.events.get())
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(_first_of(told, work), heartbeat_s)
+            await _first_of(told, work)
             if told.done():
                 yield _in_json(told.result())
-            elif not work.done():
-                yield "heartbeat", {}
         finally:
             told.cancel()
 
@@ -132,8 +115,9 @@ def _in_json(told: Told) -> Told:
     return name, data
 
 
-def _problem(error: Exception) -> bytes:
+def problem_of(error: Exception) -> Any:
+    """What a response of its own would say of an error."""
     if not isinstance(error, EXPECTED):
         log_mistake(error)
-        return bytes(internal_problem().body)
-    return bytes(problem_response(error).body)
+        return json.loads(bytes(internal_problem().body))
+    return json.loads(bytes(problem_response(error).body))

@@ -1,15 +1,19 @@
 """Questions and their answers."""
 
 from typing import Any
+from uuid import UUID
 
-from fastapi import APIRouter, Request
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response, status
 from fastapi.sse import EventSourceResponse
 
 from api.auth import Parts, ReaderKey
-from api.errors import RoleError, problems
-from api.events import events
+from api.build import Application
+from api.errors import OF_EVERY_ROUTE, RoleError, UnknownStreamError, problems
+from api.events import LastEventId, events
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
-from api.telling import answer, begun, tell
+from api.streams import Place, Streams, place_of
+from api.telling import answer, tell
 from rag.answer import AskRequest
 from rag.errors import (
     BusyError,
@@ -20,6 +24,7 @@ from rag.errors import (
 )
 from rag.generator.settings import GenerationSettings
 from rag.retriever.widen import Expand
+from store import corpora
 from store.errors import (
     DatabaseUnavailableError,
     EncoderMismatchError,
@@ -30,16 +35,23 @@ from store.errors import (
     UnknownResponseError,
     UnknownSessionError,
 )
+from store.types import Key
 
 router = APIRouter(prefix="/v1", tags=["questions"])
 
+EVENT_EXAMPLE = 'event: token\nid: 5f0c8a4e-0e4b-4bd1-9b0c-5b2f6a3f7f10:2\ndata: {"text": "Thirty "}\n\n'
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"example": EVENT_EXAMPLE}}},
+    204: {"description": "Nothing more: the stream was read to its end."},
+}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "application/json": {"example": ANSWER_EXAMPLE},
-            "text/event-stream": {"example": 'event: token\ndata: {"text": "Thirty "}\n\n'},
+            "text/event-stream": {"example": EVENT_EXAMPLE},
         }
-    }
+    },
+    204: STREAMED[204],
 }
 FAILURES = problems(
     InvalidKeyError,
@@ -47,6 +59,7 @@ FAILURES = problems(
     UnknownCorpusError,
     UnknownSessionError,
     UnknownResponseError,
+    UnknownStreamError,
     EncoderMismatchError,
     RetrievalSettingsError,
     QuestionError,
@@ -60,15 +73,21 @@ FAILURES = problems(
 
 
 @router.post("/ask", summary="Ask a question", response_model=AnswerView, responses={**ANSWERS, **FAILURES})
-async def ask(body: AskBody, request: Request, parts: Parts, key: ReaderKey) -> Any:
+async def ask(
+    body: AskBody, request: Request, parts: Parts, key: ReaderKey, last_event_id: LastEventId = None
+) -> Any:
     """Answers a question from a corpus, with the characters of the documents that the answer comes from.
 
     When the corpus does not hold the answer, `abstained` is true and `abstain_reason` says why. Every
     question is logged with its answer. With `stream` the answer comes as server-sent events while it is
     written: `retrieval` (the hits), `token` (each further part of the answer), `citation` (one each, when the
-    answer is complete and they are verified) and `done` (the whole answer); `error` in the place of what is
-    missing, and `heartbeat` in silences. Closing the connection ends the work.
+    answer is complete and they are verified), `score` and `done` (the whole answer); `error` in the place of
+    what is missing, and `heartbeat` in silences. Closing the connection ends the work, after a few seconds in
+    which the stream can be resumed: with the last event's id as `Last-Event-ID`, sent here or to
+    `/v1/ask/streams`, the events after it come.
     """
+    if last_event_id is not None and body.stream:
+        return await _resumed(request, parts, key, place_of(last_event_id))
     asked = AskRequest(
         question=body.question,
         corpus=body.corpus,
@@ -83,4 +102,43 @@ async def ask(body: AskBody, request: Request, parts: Parts, key: ReaderKey) -> 
     )
     if not body.stream:
         return await answer(request, parts, asked)
-    return EventSourceResponse(events(await begun(tell(request, parts, asked))))
+    stream = await _streams(request).open(key.id, body.corpus, tell(request, parts, asked))
+    return EventSourceResponse(events(stream))
+
+
+@router.get(
+    "/ask/streams/{stream_id}",
+    summary="Resume a stream",
+    response_model=None,
+    responses={**STREAMED, **OF_EVERY_ROUTE, **problems(UnknownStreamError, UnknownCorpusError)},
+)
+async def resume_stream(
+    stream_id: UUID, request: Request, parts: Parts, key: ReaderKey, last_event_id: LastEventId = None
+) -> Any:
+    """The events of a streamed answer after the one named by `Last-Event-ID`, or all; then those to come.
+
+    The id of a stream is the part of its events' ids before the colon. Only the key that asked may resume, in
+    the process that answers, until a while after the end (RAG_STREAM_KEPT_S). 204: there is nothing more.
+    """
+    place = Place(stream_id, 0) if last_event_id is None else place_of(last_event_id)
+    if place.stream_id != stream_id:
+        raise UnknownStreamError(last_event_id or "")
+    return await _resumed(request, parts, key, place)
+
+
+async def _resumed(request: Request, parts: Application, key: Key, place: Place) -> Response:
+    stream = _streams(request).find(place.stream_id, key.id)
+    await to_thread.run_sync(_check_corpus, parts, stream.corpus)
+    if not stream.has_after(place.number):
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    return EventSourceResponse(events(stream, place.number))
+
+
+def _check_corpus(parts: Application, corpus: str) -> None:
+    with parts.database.transaction() as session:
+        corpora.get(session, corpus)
+
+
+def _streams(request: Request) -> Streams:
+    streams: Streams = request.app.state.streams
+    return streams

@@ -1,5 +1,6 @@
 """Chat completions and models, as clients of OpenAI's API ask for them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,8 @@ from api.errors import (
     problems,
 )
 from api.schemas.openai import ChatBody, ChatCompletion, ModelsView, ModelView, Usage
-from api.telling import answer, begun, tell
+from api.streams import Stream
+from api.telling import answer, tell
 from rag.answer import AskRequest
 from rag.errors import BusyError, QuestionError
 from rag.generator.settings import GenerationSettings
@@ -71,11 +73,12 @@ async def complete_chat(body: ChatBody, request: Request, parts: Parts, key: Rea
     async def usage_of(text: str) -> Usage:
         return await to_thread.run_sync(_usage, parts, texts, text)
 
-    told = await begun(tell(request, parts, asked))
+    told = tell(request, parts, asked)
+    followed = Stream(await anext(told), told, replace(request.app.state.streams.times, grace_s=0))
     counts = body.stream_options is not None and body.stream_options.include_usage
     chunks = Chunks(uuid4().hex, body.model)
     return StreamingResponse(
-        stream(told, chunks, usage_of if counts else None), media_type="text/event-stream"
+        stream(followed.follow(), chunks, usage_of if counts else None), media_type="text/event-stream"
     )
 
 

@@ -1,5 +1,6 @@
 """Jobs: bulk ingestions, made and followed over HTTP."""
 
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ from uuid import UUID
 
 import anyio
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, status
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.encoders import jsonable_encoder
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.datastructures import UploadFile
@@ -16,6 +17,7 @@ from starlette.datastructures import UploadFile
 from api.auth import ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
+from api.events import LastEventId
 from api.forms import FORM, JSON, content_type_of, valid
 from api.job_requests import queue_files, queue_paths
 from api.paging import AS_JSONL, Paged
@@ -48,7 +50,7 @@ EVENTS_INTERVAL_S = 0.5
 KEEP_ALIVE_S = 15.0
 MAX_FILES = 1_000
 
-EVENT_EXAMPLE = 'event: progress\ndata: {"status": "running"}\n\n'
+EVENT_EXAMPLE = 'event: progress\nid: 9f2c81d04c77e3ab\ndata: {"status": "running"}\n\n'
 
 JOB_BODY: dict[str, Any] = {
     "requestBody": {
@@ -166,16 +168,21 @@ def list_job_documents(
     summary="Follow a job",
     response_model=None,
     responses={
-        200: {
-            "content": {"text/event-stream": {"example": 'event: progress\ndata: {"status": "running"}\n\n'}}
-        },
+        200: {"content": {"text/event-stream": {"example": EVENT_EXAMPLE}}},
+        204: {"description": "Nothing more: the job has come to its end, as you know."},
         **problems(UnknownJobError),
     },
 )
-async def follow_job(job_id: UUID, parts: Parts, key: ReaderKey) -> Any:
-    """Server-sent events: `progress` with the job whenever it changes, `end` when it has come to its end."""
+async def follow_job(job_id: UUID, parts: Parts, key: ReaderKey, last_event_id: LastEventId = None) -> Any:
+    """Server-sent events: `progress` with the job whenever it changes, `end` when it has come to its end.
+
+    An event's id names the state of the job that it told of. Whoever sends it as `Last-Event-ID` is told only
+    of what is different by now; 204: nothing is, and the job has come to its end.
+    """
     first = await to_thread.run_sync(_view, parts, job_id)
-    return EventSourceResponse(_events(parts, first))
+    if last_event_id is not None and last_event_id == _state(first) and first.status in FINISHED:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    return EventSourceResponse(_events(parts, first, last_event_id))
 
 
 @router.post("/{job_id}/pause", summary="Pause a job", responses=problems(UnknownJobError, JobStateError))
@@ -206,8 +213,9 @@ def retry_job(job_id: UUID, body: RetryBody, request: Request, parts: Parts, key
     return _view(parts, job_id)
 
 
-async def _events(parts: Application, view: JobView) -> AsyncIterator[bytes]:
-    yield _event("progress", view)
+async def _events(parts: Application, view: JobView, known: str | None) -> AsyncIterator[bytes]:
+    if known != _state(view):
+        yield _event("progress", view)
     told_at = time.monotonic()
     while view.status not in FINISHED:
         await anyio.sleep(EVENTS_INTERVAL_S)
@@ -222,7 +230,13 @@ async def _events(parts: Application, view: JobView) -> AsyncIterator[bytes]:
 
 
 def _event(name: str, view: JobView) -> bytes:
-    return format_sse_event(event=name, data_str=json.dumps(jsonable_encoder(view), ensure_ascii=False))
+    data = json.dumps(jsonable_encoder(view), ensure_ascii=False)
+    return format_sse_event(event=name, data_str=data, id=_state(view))
+
+
+def _state(view: JobView) -> str:
+    """A short name of what is told of a job; it is another one when anything of it is another."""
+    return hashlib.sha256(view.model_dump_json().encode()).hexdigest()[:16]
 
 
 def _view(parts: Application, job_id: UUID) -> JobView:

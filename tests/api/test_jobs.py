@@ -105,6 +105,16 @@ def test_events_tell_of_a_job_until_its_end(contributor: httpx.Client, handbook:
     assert (name, job["status"], job["documents"]["done"]) == ("end", "done", 2)
 
 
+def test_events_tell_nothing_that_is_known_already(contributor: httpx.Client, handbook: str) -> None:
+    job_id = send(contributor, {"a.txt": "Dogs."}).json()["id"]
+    wait_for(contributor, job_id, "done")
+    told = contributor.get(f"/v1/jobs/{job_id}/events").text
+    last = told.strip().rpartition("id: ")[2].split("\n")[0]
+    again = contributor.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last})
+    assert (again.status_code, again.content) == (204, b"")
+    assert contributor.get(f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": "x"}).text == told
+
+
 @pytest.fixture
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs take turns after a few documents."""

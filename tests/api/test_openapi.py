@@ -53,6 +53,7 @@ def test_every_body_has_an_example(schema: dict[str, Any]) -> None:
 def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
     assert set(schema["paths"]) == {
         "/v1/ask",
+        "/v1/ask/streams/{stream_id}",
         "/v1/search",
         "/v1/documents",
         "/v1/documents/{document_id}",
