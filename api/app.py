@@ -56,8 +56,6 @@ comes whole, one JSON object a line. A POST with an `Idempotency-Key` that is se
 """
 
 STOP_S = 1.0
-MOST_ASKED = 64
-"""Questions that may be in work or wait for the generator: each holds a thread and little else."""
 
 ROUTERS = (
     ask,
@@ -92,7 +90,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await to_thread.run_sync(build, settings) if application is None else application
         app.state.application = parts
-        app.state.asking = AskingThreads(MOST_ASKED)
+        app.state.asking = AskingThreads.of(settings)
         streams = app.state.streams = Streams(times)
         background = Background(parts, settings.refresh_interval_s)
         background.start()
@@ -123,7 +121,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
     add_error_responses(app)
     for module in ROUTERS:
         app.include_router(module.router)
-    assistants = OverHttp(lambda: app.state.application, version())
+    assistants = OverHttp(lambda: app.state.application, lambda: app.state.asking, version())
     app.router.routes.append(Route(PATH, assistants, include_in_schema=False))
     return app
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from api.settings import Settings
 from rag.answer import AnswerHit
 from rag.errors import BusyError
 
@@ -21,8 +22,14 @@ class AskingThreads:
     def __init__(self, most: int) -> None:
         """Let so many questions be in work, or in line for the generator."""
         self._most = most
-        self._free = threading.BoundedSemaphore(most)
+        self.in_work = 0
+        """How many are in work or in line; only the event loop changes it."""
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="ask")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "AskingThreads":
+        """As many as may be in one batch of the generator or wait for it; each holds little but a thread."""
+        return cls(settings.concurrent_answers + settings.waiting_answers)
 
     def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Begin the work in a thread.
@@ -30,12 +37,16 @@ class AskingThreads:
         Raises:
             BusyError: there is none left.
         """
-        if not self._free.acquire(blocking=False):
+        if self.in_work >= self._most:
             raise BusyError(f"{self._most} questions are being answered already: try again later")
+        self.in_work += 1
         begun = asyncio.get_running_loop().run_in_executor(self._pool, work)
-        begun.add_done_callback(lambda _: self._free.release())
+        begun.add_done_callback(self._count_out)
         begun.add_done_callback(_retrieve)
         return begun
+
+    def _count_out(self, done: "asyncio.Future[Any]") -> None:
+        self.in_work -= 1
 
     def close(self) -> None:
         """Wait for the threads."""

@@ -293,7 +293,13 @@ def _share(generator: "Loaded", settings: Settings) -> "Batcher | ServiceGenerat
     if isinstance(generator, ServiceGenerator):  # it is asked by as many threads as there are questions
         return generator
     return Batcher(
-        generator, BatchSettings(at_once=settings.concurrent_answers, busy_after_s=settings.busy_after_s)
+        generator,
+        BatchSettings(
+            at_once=settings.concurrent_answers,
+            # Questions are counted where they come in (AskingThreads), so that none is refused half answered.
+            most_waiting=settings.concurrent_answers + settings.waiting_answers,
+            busy_after_s=settings.busy_after_s,
+        ),
     )
 
 

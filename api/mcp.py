@@ -1,10 +1,12 @@
 """A server of the Model Context Protocol: assistants ask and read under the same keys as everybody."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+import anyio
 from anyio import to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -12,15 +14,16 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.asking import AskingThreads, Listening
 from api.build import Application
 from api.compatible import only_corpus
 from api.errors import ApiError, MissingKeyError, problem_response
 from api.schemas.answers import AnswerView, SearchView
 from api.schemas.documents import DocumentPartView
 from rag.answer import AskRequest
-from rag.errors import RagError
+from rag.errors import BusyError, RagError
 from rag.retriever.retriever import Mode
 from rag.search import SearchRequest
 from store import access, documents
@@ -44,8 +47,11 @@ KeyOf = Callable[[Context[Any, Any]], Key]
 class Tools:
     """What an assistant may do; each call looks at the caller's key anew."""
 
-    def __init__(self, parts: Callable[[], Application], key_of: KeyOf) -> None:
+    def __init__(
+        self, parts: Callable[[], Application], asking: Callable[[], AskingThreads], key_of: KeyOf
+    ) -> None:
         self._parts = parts
+        self._asking = asking
         self._key_of = key_of
 
     async def ask(
@@ -64,6 +70,7 @@ class Tools:
         `corpus` out where there is but one. `filters` are conditions on the documents' metadata. With the
         `session_id` of an earlier answer the question belongs to that conversation.
         """
+        listening = Listening()
 
         def work(key: Key) -> AnswerView:
             parts = self._parts()
@@ -75,9 +82,17 @@ class Tools:
                 filters=filters or {},
                 session_id=session_id,
             )
-            return AnswerView.model_validate(parts.answerer.ask(asked))
+            return AnswerView.model_validate(parts.answerer.ask(asked, listening))
 
-        return await self._run(context, work)
+        try:
+            begun = self._asking().start(self._guarded(context, work))
+        except BusyError as error:
+            raise ToolError(_detail(error)) from None
+        try:
+            await asyncio.wait([begun])
+        finally:
+            listening.leave()  # whoever hung up wants no answer; one that is complete is not touched by it
+        return begun.result()
 
     async def search(
         self,
@@ -142,15 +157,23 @@ class Tools:
             return only_corpus(session)
 
     async def _run(self, context: Context[Any, Any], work: Callable[[Key], T]) -> T:
-        """Do a tool's work in a thread for whoever calls; what fails tells no more than over HTTP."""
+        """Do a tool's work in a thread for whoever calls."""
+        return await to_thread.run_sync(self._guarded(context, work))
+
+    def _guarded(self, context: Context[Any, Any], work: Callable[[Key], T]) -> Callable[[], T]:
+        """A tool's work for whoever calls; what fails tells no more than over HTTP."""
 
         def guarded() -> T:
             try:
                 return work(self._key_of(context))
             except (ApiError, StoreError, RagError) as error:
-                raise ToolError(json.loads(bytes(problem_response(error).body))["detail"]) from None
+                raise ToolError(_detail(error)) from None
 
-        return await to_thread.run_sync(guarded)
+        return guarded
+
+
+def _detail(error: Exception) -> str:
+    return str(json.loads(bytes(problem_response(error).body))["detail"])
 
 
 def make_server(tools: Tools, version: str) -> MCPServer[Any]:
@@ -181,9 +204,11 @@ class OverHttp:
     It keeps no state between requests, so any process behind a port can serve any of them.
     """
 
-    def __init__(self, parts: Callable[[], Application], version: str) -> None:
+    def __init__(
+        self, parts: Callable[[], Application], asking: Callable[[], AskingThreads], version: str
+    ) -> None:
         self._parts = parts
-        tools = Tools(parts, lambda context: key_in(context.headers, parts()))
+        tools = Tools(parts, asking, lambda context: key_in(context.headers, parts()))
         self._server = make_server(tools, version)
         # Whoever has no key is sent away, so that a page in a browser that was led here gets nothing.
         self._app: ASGIApp = self._server.streamable_http_app(
@@ -204,4 +229,31 @@ class OverHttp:
         except (ApiError, StoreError) as error:
             await problem_response(error)(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        await _serve_until_hung_up(self._app, scope, receive, send)
+
+
+async def _serve_until_hung_up(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve a request, and break that off when its client is gone; the library itself does not look."""
+    complete, gone = anyio.Event(), anyio.Event()
+
+    async def receive_body() -> Message:
+        if complete.is_set():
+            await gone.wait()
+            return {"type": "http.disconnect"}
+        message = await receive()
+        if not message.get("more_body", False):
+            complete.set()
+        return message
+
+    async with anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            await complete.wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(watch)
+        await app(scope, receive_body, send)
+        tasks.cancel_scope.cancel()

@@ -100,8 +100,14 @@ class Settings(BaseSettings):
     """Processor threads for the models; None takes one per core that this process may use."""
     concurrent_answers: int = Field(8, ge=1, le=64)
     """How many questions the generator answers together."""
+    waiting_answers: int = Field(32, ge=0, le=10_000)
+    """How many more questions may wait for the generator; one more is refused at once."""
     busy_after_s: float = Field(60.0, gt=0, le=3600)
     """How long a question waits for its turn before the server says that it is busy."""
+    stop_s: float = Field(30.0, ge=0, le=3600)
+    """How long a server that is stopped goes on with the requests that it has."""
+    silent_after_s: float = Field(30.0, gt=0, le=3600)
+    """After how much silence in the middle of a request or response a connection is closed."""
     heartbeat_s: float = Field(15.0, gt=0, le=3600)
     """How long a streamed answer may be silent before a heartbeat is sent."""
     stream_grace_s: float = Field(5.0, ge=0, le=600)

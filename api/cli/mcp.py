@@ -20,6 +20,7 @@ def mcp(
     with running(data_dir) as application:
         import anyio
 
+        from api.asking import AskingThreads
         from api.mcp import Tools, make_server
         from api.version import version
         from store import access
@@ -30,5 +31,9 @@ def mcp(
                 return access.authenticate(session, key)
 
         caller(None)  # a wrong key is told now, and not at the first question
-        server = make_server(Tools(lambda: application, caller), version())
-        anyio.run(server.run_stdio_async)
+        asking = AskingThreads.of(application.settings)
+        server = make_server(Tools(lambda: application, lambda: asking, caller), version())
+        try:
+            anyio.run(server.run_stdio_async)
+        finally:
+            asking.close()

@@ -1,5 +1,6 @@
 """`rag serve` and `rag migrate`."""
 
+import math
 import signal
 import socket
 import sys
@@ -13,9 +14,6 @@ from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from api.build import Application
-
-GRACE_S = 10
-"""How long requests may go on after the server was asked to stop."""
 
 
 def serve(
@@ -84,13 +82,18 @@ def _run(application: "Application", listening: socket.socket) -> None:
     import uvicorn
 
     from api.app import create_app
+    from api.connections import allow_many_connections, patient_for
 
+    settings = application.settings
+    allow_many_connections()
     config = uvicorn.Config(
-        create_app(application.settings, application),
+        create_app(settings, application),
+        http=patient_for(settings.silent_after_s),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=math.ceil(settings.stop_s),
     )
     uvicorn.Server(config).run(sockets=[listening])
 
