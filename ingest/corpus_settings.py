@@ -1,4 +1,4 @@
-"""What can be chosen for each corpus about how its documents are brought in."""
+"""What can be chosen for each corpus about how its documents are brought in and indexed."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ingest.errors import CorpusSettingsError, PathPatternError
 from ingest.personal.finding import Kind
 from store.duplicates import DEFAULT_THRESHOLD
+from store.index.analysis import ENGLISH, LANGUAGES
 
 
 class Subject(BaseModel):
@@ -89,6 +90,20 @@ class BoilerplateSettings(Subject):
     """Of the documents of the corpus."""
 
 
+class KeywordSettings(Subject):
+    """How the keyword index reads the texts; a change makes it anew."""
+
+    language: str = ENGLISH
+    """What words are reduced to their stems in; "none" for no stems."""
+
+    @field_validator("language")
+    @classmethod
+    def _check_language(cls, language: str) -> str:
+        if language not in LANGUAGES:
+            raise ValueError(f"choose one of {', '.join(LANGUAGES)}")
+        return language
+
+
 class CorpusSettings(BaseModel):
     """All that can be chosen; what is not chosen has its default.
 
@@ -102,6 +117,7 @@ class CorpusSettings(BaseModel):
     labels: LabelSettings = LabelSettings()
     quality: QualitySettings = QualitySettings()
     boilerplate: BoilerplateSettings = BoilerplateSettings()
+    keywords: KeywordSettings = KeywordSettings()
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:

@@ -23,6 +23,7 @@ from rag.retriever.retriever import Fusion, Hit, Mode, Retriever
 from rag.retriever.settings import settings_of
 from rag.retriever.widen import Expand, contexts
 from store import chunk_reads, corpora
+from store.index.query import parse
 from store.postgres import Database
 from store.types import Corpus
 
@@ -31,7 +32,7 @@ CANDIDATES_PER_DIVERSE_HIT = 3
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """A query as it was put."""
+    """A query as it was put, with the syntax of `store.index.query.parse`."""
 
     query: str
     corpus: str
@@ -97,8 +98,9 @@ class Searcher:
         if request.spelling:
             understood = understand(query, (), self._retriever.vocabulary(corpus))
             query, changes = understood.query, understood.changes
+        parsed = parse(query)
         found = self._retriever.find(
-            query,
+            parsed,
             corpus,
             _depth(request, top_k),
             request.filters,
@@ -107,7 +109,7 @@ class Searcher:
         )
         hits = list(found.hits)
         if request.rerank:
-            hits = self._rerank(query, corpus, hits, request.rerank_budget_ms)
+            hits = self._rerank(parsed.text, corpus, hits, request.rerank_budget_ms)
         if request.diversity:
             hits = self._fold(hits, top_k, request.diversity)
         hits = hits[:top_k]

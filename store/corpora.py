@@ -49,6 +49,11 @@ def check_exists(session: Session, corpus_id: int) -> None:
         raise UnknownCorpusError(f"number {corpus_id}", _names(session))
 
 
+def settings_of(session: Session, corpus_id: int) -> Mapping[str, Any] | None:
+    """What is chosen for a corpus by now; None once it is deleted."""
+    return session.scalar(select(CorpusRow.settings).where(CorpusRow.id == corpus_id))
+
+
 def get_or_create(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> Corpus:
     """The corpus of this name, made now if there is none; two callers at once get the same.
 

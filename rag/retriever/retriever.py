@@ -16,6 +16,7 @@ from store.empty_filters import why_nothing_matches
 from store.errors import EncoderMismatchError
 from store.index.analysis import clean
 from store.index.local import LocalIndex, LocalIndexes
+from store.index.query import KeywordQuery
 from store.index.ranking import Ranking, nothing
 from store.postgres import Database
 from store.types import Corpus
@@ -24,6 +25,10 @@ __all__ = ["Found", "Fusion", "Hit", "Mode", "QueryEncoder", "Retriever"]
 
 BLANK = "the query is blank"
 EMPTY = "the corpus holds no searchable text"
+ONLY_EXCLUDED = "the query only says what is not wanted; add what is"
+NO_WORDS = "the query has no word, and only words were looked for"
+UNKNOWN_WORDS = "no text that may be found has a word of the query"
+UNFULFILLED = "no text has all that the query requires without what it excludes"
 MIN_CANDIDATES = 200
 """How many each index contributes at least: the scaling of scores, and so the order, depends on how many."""
 CANDIDATES_PER_HIT = 4
@@ -79,7 +84,7 @@ class Retriever:
 
     def find(
         self,
-        query: str,
+        query: str | KeywordQuery,
         corpus: Corpus,
         top_k: int = 10,
         filters: Mapping[str, Any] | None = None,
@@ -90,7 +95,8 @@ class Retriever:
         """Find the `top_k` best chunks, best first; fewer only where not so many match.
 
         Args:
-            query: any text; nothing in it is syntax. A blank one finds nothing.
+            query: any text, in which nothing is syntax, or a query with conditions, which all hits fulfil,
+                whichever index found them (`store.index.query.parse`). A blank one finds nothing.
             corpus: where to search.
             top_k: how many, at least 1.
             filters: conditions on the documents' metadata; see `store.filters`.
@@ -108,21 +114,27 @@ class Retriever:
             raise ValueError(f"top_k is {top_k}; ask for at least 1 hit")
         self._check_encoder(corpus)
         settings = settings_of(corpus, fusion)
-        query = clean(query)
+        if isinstance(query, str):
+            query = KeywordQuery(query)
+        text = clean(query.text)
         index = self._indexes.for_corpus(corpus)
-        if not query.strip():
-            return Found((), index.position, BLANK)
-        allowed = None
+        if not text.strip():
+            return Found((), index.position, ONLY_EXCLUDED if query.excluded else BLANK)
+        allowed = index.fulfilling(query)
+        if allowed is not None and not len(allowed):
+            return Found((), index.position, _unfulfilled(index, query))
         if filters:
-            allowed = self._allowed(corpus, filters)
-            if not len(allowed):
+            matching = self._allowed(corpus, filters)
+            if not len(matching):
                 return Found((), index.position, self._why_nothing(corpus, filters))
+            allowed = matching if allowed is None else np.intersect1d(allowed, matching)
         candidates = max(MIN_CANDIDATES, CANDIDATES_PER_HIT * top_k)
-        keyword, vector = self._rank(index, query, candidates, allowed, mode)
+        keyword, vector = self._rank(index, text, candidates, allowed, mode)
         fused = _fuse(keyword, vector, mode, settings)
         position = index.position
         hits = self._hits(fused, top_k, _scores(keyword), _scores(vector))
-        return Found(tuple(hits), position, None if hits or len(index) else EMPTY)
+        reason = None if hits else _why_no_hit(index, query, mode)
+        return Found(tuple(hits), position, reason)
 
     def rank(self, query: str, corpus: Corpus, candidates: int) -> tuple[Ranking, Ranking]:
         """Return the keyword and the vector ranking of a query, before they are fused.
@@ -184,6 +196,21 @@ class Retriever:
         given = (encoder.name, encoder.revision, encoder.dimension)
         if expected != given:
             raise EncoderMismatchError(corpus.name, _encoder_in_words(*expected), _encoder_in_words(*given))
+
+
+def _unfulfilled(index: LocalIndex, query: KeywordQuery) -> str:
+    if not len(index):
+        return EMPTY
+    missing = [phrase for phrase in query.required if not index.has_phrase(phrase)]
+    return f"no text has {missing[0]!r}, which the query requires" if missing else UNFULFILLED
+
+
+def _why_no_hit(index: LocalIndex, query: KeywordQuery, mode: Mode) -> str | None:
+    if not len(index):
+        return EMPTY
+    if mode != Mode.KEYWORD:
+        return None
+    return UNKNOWN_WORDS if any(character.isalnum() for character in query.text) else NO_WORDS
 
 
 def _fuse(keyword: Ranking, vector: Ranking, mode: Mode, settings: RetrievalSettings) -> Ranking:

@@ -3,33 +3,33 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from store import index_log
+from store import corpora, index_log
 from store.errors import IndexCorruptError
 from store.index import snapshots
-from store.index.analysis import ANALYSIS_VERSION
 from store.index.files import link_files
+from store.index.filling import CHUNKS_PER_BATCH, add_chunks, batches, contents_of, language_of
 from store.index.keywords import KeywordIndex
 from store.index.locks import FileLock, locked
+from store.index.query import KeywordQuery
 from store.index.ranking import Ranking
-from store.index.search_text import search_text
 from store.index.tantivy_index import TantivyIndex
 from store.index.vectors import VectorError, VectorIndex
 from store.index.working import WorkingFolder
 from store.postgres import Database
-from store.types import Corpus, IndexedChunk
+from store.types import Corpus
 
 logger = logging.getLogger(__name__)
 
-CHUNKS_PER_BATCH = 2000
 LOCK = "lock"
 KEYWORDS = "keywords"
 VECTORS = "vectors.faiss"
@@ -74,7 +74,7 @@ class LocalIndex:
         self._refresh_interval_s = refresh_interval_s
         self._clock = clock
         self._engine = engine
-        self._contents = _contents(corpus, engine)
+        self._contents = contents_of(corpus, engine)
         self._refreshing = threading.Lock()
         self._closed = False
         self._engine_failed = False
@@ -114,6 +114,27 @@ class LocalIndex:
         """Return the `k` chunks nearest to a vector of shape `(dimension,)`; see `VectorIndex.search`."""
         self._refresh_if_due()
         return self._vectors.search(vector[None, :], k, allowed)[0]
+
+    def fulfilling(self, query: KeywordQuery) -> NDArray[np.int64] | None:
+        """Return the ids, ascending, of the chunks that fulfil a query's conditions; None: there are none."""
+        if not query.has_conditions:
+            return None
+        self._refresh_if_due()
+        found: NDArray[np.int64] | None = None
+        for phrase in query.required:
+            having = self._keywords.having(phrase)
+            if having is not None:
+                found = having if found is None else np.intersect1d(found, having, assume_unique=True)
+        for phrase in query.excluded:
+            having = self._keywords.having(phrase)
+            if having is not None:
+                found = np.setdiff1d(self._vectors.ids() if found is None else found, having)
+        return found
+
+    def has_phrase(self, phrase: str) -> bool:
+        """Tell whether any chunk has a word, or several in this order; True of what holds no word."""
+        having = self._keywords.having(phrase)
+        return having is None or len(having) > 0
 
     def count_word(self, word: str) -> int:
         """Return how many chunks have a word; see `KeywordIndex.count`."""
@@ -191,6 +212,9 @@ class LocalIndex:
                 return (
                     "the log ends before it, as after a restore of the database or once the corpus is deleted"
                 )
+            settings = corpora.settings_of(session, self._corpus.id)
+            if settings is not None and (reason := self._adopt(settings)):
+                return reason
             try:
                 self._replay(session)
             except VectorError:
@@ -203,6 +227,18 @@ class LocalIndex:
                 self._engine_failed = False
                 return f"the keyword engine fails on its files ({type(error).__name__})"
         return None
+
+    def _adopt(self, settings: Mapping[str, Any]) -> str | None:
+        """Note what is chosen for the corpus by now; return why the indexes do not fit it, if they do not."""
+        before, after = language_of(self._corpus.settings), language_of(settings)
+        if before == after:
+            return None
+        self._corpus = replace(self._corpus, settings=settings)
+        self._contents = contents_of(self._corpus, self._engine)
+        return f"its language was {before} and is to be {after}"
+
+    def _open_keywords(self, folder: Path) -> KeywordIndex:
+        return self._engine(folder, language_of(self._corpus.settings))
 
     def _start_over(self, reason: str) -> None:
         """Build both indexes again, in a new folder; searches go on in the old ones meanwhile."""
@@ -235,7 +271,9 @@ class LocalIndex:
         while changes := index_log.read_after(session, self._corpus.id, position, CHUNKS_PER_BATCH):
             latest = {change.chunk_id: change.chunk for change in changes}
             self._remove([chunk_id for chunk_id, chunk in latest.items() if chunk is None])
-            _add(self._keywords, self._vectors, [chunk for chunk in latest.values() if chunk is not None])
+            add_chunks(
+                self._keywords, self._vectors, [chunk for chunk in latest.values() if chunk is not None]
+            )
             position = changes[-1].sequence
             self._unsaved += len(latest)
         if position > self._position:
@@ -269,7 +307,7 @@ class LocalIndex:
             return False
         folder = snapshots.verify(self._directory, manifest, self._contents)
         link_files(folder / KEYWORDS, self._working.path / KEYWORDS)
-        self._keywords = self._engine(self._working.path / KEYWORDS)
+        self._keywords = self._open_keywords(self._working.path / KEYWORDS)
         self._vectors = VectorIndex.load(folder / VECTORS)
         self._position = manifest.position
         with self._database.snapshot() as session:
@@ -284,12 +322,12 @@ class LocalIndex:
 
     def _rebuild(self, working: WorkingFolder) -> None:
         """Fill new indexes, and put them in place of those there may be once they are complete."""
-        keywords = self._engine(working.path / "rebuilt")
+        keywords = self._open_keywords(working.path / "rebuilt")
         vectors = VectorIndex(self._corpus.dimension)
         with self._database.snapshot() as session:
             position = index_log.position(session, self._corpus.id)
-            for chunks in _batches(index_log.snapshot_rows(session, self._corpus.id)):
-                _add(keywords, vectors, chunks)
+            for chunks in batches(index_log.snapshot_rows(session, self._corpus.id)):
+                add_chunks(keywords, vectors, chunks)
         keywords.commit()
         self._keywords, self._vectors, self._position = keywords, vectors, position
 
@@ -319,30 +357,3 @@ class LocalIndex:
 
         snapshots.write(self._directory, self._contents, self._position, len(self), fill)
         self._unsaved = 0
-
-
-def _contents(corpus: Corpus, engine: type[KeywordIndex]) -> snapshots.Contents:
-    return snapshots.Contents(
-        format_version=snapshots.FORMAT_VERSION,
-        analysis_version=ANALYSIS_VERSION,
-        engine=engine.engine,
-        corpus_id=corpus.id,
-        # Tells it from a corpus of the same number in another database.
-        corpus_created_at=corpus.created_at.isoformat(),
-        encoder=corpus.encoder,
-        encoder_revision=corpus.encoder_revision,
-        dimension=corpus.dimension,
-    )
-
-
-def _add(keywords: KeywordIndex, vectors: VectorIndex, chunks: list[IndexedChunk]) -> None:
-    if chunks:
-        ids = np.array([chunk.id for chunk in chunks], dtype=np.int64)
-        keywords.add(ids, [search_text(chunk.heading_path, chunk.text) for chunk in chunks])
-        vectors.add(ids, np.stack([chunk.embedding for chunk in chunks]).astype(np.float32))
-
-
-def _batches(chunks: Iterable[IndexedChunk]) -> Iterator[list[IndexedChunk]]:
-    remaining = iter(chunks)
-    while batch := list(islice(remaining, CHUNKS_PER_BATCH)):
-        yield batch

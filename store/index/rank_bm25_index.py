@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from rank_bm25 import BM25Okapi
 
 from store.errors import IndexCorruptError
-from store.index.analysis import Analysis
-from store.index.keywords import DECIMALS, K1, B, last_of_each
+from store.index.analysis import ENGLISH, Analysis
+from store.index.keywords import DECIMALS, K1, B, last_of_each, rarest
 from store.index.ranking import Ranking, check_k, nothing, rank, settle
 from store.index.spelling import edit_distance
 
@@ -32,9 +32,9 @@ class RankBM25Index:
 
     engine: ClassVar[str] = f"rank-bm25 {version('rank-bm25')}"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, language: str = ENGLISH) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._analysis = Analysis()
+        self._analysis = Analysis(language)
         self._lock = threading.Lock()
         self._texts = _read(folder / FILE)
         self._changes: dict[int, str | None] = {}
@@ -65,9 +65,15 @@ class RankBM25Index:
 
     def search(self, query: str, k: int, allowed: NDArray[np.int64] | None = None) -> Ranking:
         """See `KeywordIndex.search`."""
-        terms = self._analysis.query_terms(query)
         model = self._current()
+        counted = rarest(Counter(self._analysis.query_terms(query)), lambda term: model.counts.get(term, 0))
+        terms = list(counted.elements())
         return settle(lambda limit: model.best(terms, limit, allowed), k)
+
+    def having(self, phrase: str) -> NDArray[np.int64] | None:
+        """See `KeywordIndex.having`."""
+        terms = self._analysis.phrase_terms(phrase)
+        return self._current().with_phrase(terms) if terms else None
 
     def count(self, word: str) -> int:
         """See `KeywordIndex.count`."""
@@ -108,6 +114,7 @@ class _Model:
     def __init__(self, texts: dict[int, str], analysis: Analysis) -> None:
         self._ids = np.array(list(texts), dtype=np.int64)
         documents = [analysis.terms(text) for text in texts.values()]
+        self._documents = documents
         # BM25Okapi divides by the number of terms, so it cannot be made without any.
         self._okapi: Any = BM25Okapi(documents, k1=K1, b=B) if any(documents) else None
         self.counts = Counter(term for document in documents for term in set(document))
@@ -126,6 +133,16 @@ class _Model:
     def with_any(self, terms: set[str]) -> NDArray[np.int64]:
         """The ids, ascending, of the texts that have one of the terms."""
         return np.sort(self._ids[self._matching(terms)]) if terms else nothing().ids
+
+    def with_phrase(self, terms: list[str]) -> NDArray[np.int64]:
+        """The ids, ascending, of the texts that have these terms one behind the other."""
+        last = len(terms) - 1
+        found = [
+            chunk_id
+            for chunk_id, document in zip(self._ids.tolist(), self._documents, strict=True)
+            if any(document[i : i + last + 1] == terms for i in range(len(document) - last))
+        ]
+        return np.array(sorted(found), dtype=np.int64)
 
     def _matching(self, terms: set[str]) -> NDArray[np.bool_]:
         return np.array([not terms.isdisjoint(counts) for counts in self._okapi.doc_freqs], dtype=bool)

@@ -26,6 +26,7 @@ class Contents:
 
     format_version: int
     analysis_version: int
+    language: str
     engine: str
     corpus_id: int
     corpus_created_at: str

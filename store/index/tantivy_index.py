@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from tantivy import Document, Occur, Query
 
 from store.errors import IndexCorruptError
-from store.index.analysis import Analysis, clean
+from store.index.analysis import ENGLISH, Analysis, with_identifiers
 from store.index.files import link_files
-from store.index.keywords import DECIMALS, last_of_each
+from store.index.keywords import DECIMALS, last_of_each, rarest
 from store.index.ranking import Ranking, check_k, nothing, rank, settle
 
 WRITER_BYTES = 64_000_000
@@ -33,11 +33,11 @@ class TantivyIndex:
 
     engine: ClassVar[str] = f"tantivy {tantivy.__version__}"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, language: str = ENGLISH) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._schema = _schema()
-        self._analysis = Analysis()
+        self._analysis = Analysis(language)
         try:
             self._index = tantivy.Index(self._schema, str(folder))
             self._index.register_tokenizer(TOKENIZER, self._analysis.analyzer)
@@ -61,7 +61,7 @@ class TantivyIndex:
             for chunk_id, text in new.items():
                 document = Document()
                 document.add_unsigned("id", chunk_id)
-                document.add_text("text", clean(text))
+                document.add_text("text", with_identifiers(text))
                 writer.add_document(document)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
@@ -83,6 +83,7 @@ class TantivyIndex:
         check_k(k)
         terms = Counter(self._analysis.query_terms(query))
         searcher = self._index.searcher()
+        terms = rarest(terms, lambda term: searcher.doc_freq("text", term))
         if not terms or not searcher.num_docs:
             return nothing()
         wanted = self._matching(terms)
@@ -95,6 +96,21 @@ class TantivyIndex:
         permitted = Query.const_score_query(self._one_of(allowed.tolist()), 0.0)
         both = Query.boolean_query([(Occur.Must, wanted), (Occur.Must, permitted)])
         return settle(lambda limit: _best(searcher, both, limit), k)
+
+    def having(self, phrase: str) -> NDArray[np.int64] | None:
+        """See `KeywordIndex.having`."""
+        terms = self._analysis.phrase_terms(phrase)
+        if not terms:
+            return None
+        searcher = self._index.searcher()
+        if not searcher.num_docs:
+            return nothing().ids
+        one = Query.term_query(self._schema, "text", terms[0], "basic")
+        wanted = one if len(terms) == 1 else Query.phrase_query(self._schema, "text", list(terms))
+        unranked = Query.const_score_query(wanted, 0.0)
+        hits = searcher.search(unranked, searcher.num_docs, count=False).hits
+        ids = searcher.fast_field_values("id", [address for _, address in hits])
+        return np.sort(np.array(ids, dtype=np.int64))
 
     def count(self, word: str) -> int:
         """See `KeywordIndex.count`; removed texts count until their segment is merged."""
@@ -155,7 +171,7 @@ class TantivyIndex:
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", indexed=True, fast=True)
-    builder.add_text_field("text", tokenizer_name=TOKENIZER, index_option="freq")
+    builder.add_text_field("text", tokenizer_name=TOKENIZER, index_option="position")
     return builder.build()
 
 

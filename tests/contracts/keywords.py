@@ -1,5 +1,6 @@
 """What every keyword index must do; a backend's test class inherits `KeywordContract` and names it."""
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from store.index import keywords
 from store.index.analysis import Analysis
 from store.index.keywords import KeywordIndex
 
@@ -257,10 +259,86 @@ class KeywordContract:
         assert not failures
         assert len(index) == 160
 
-    def test_both_backends_would_cut_the_same_words(self):
+    def test_words_are_cut_to_stems_and_identifiers_kept_besides(self):
         assert Analysis().terms("Ontologies, running-dogs x_1 C++ 3.14") == [
-            "ontolog", "run", "dog", "x", "1", "c", "3", "14",
+            "ontolog", "run", "dog", "x", "1", "c", "3", "14", "\ue000x_1\ue001", "\ue000c++\ue001",
+            "\ue0003.14\ue001",
         ]  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "whole",
+        [
+            "max_tokens", "__init__", "os.path.join", "ORA-00942", "/usr/lib/x.py", "v1.2.3", "COVID-19",
+            "std::sort", "me@example.org", "https://example.org/a", "Zoë_1", "C++",
+        ],
+    )  # fmt: skip
+    def test_identifiers_are_found_whole_before_their_parts(self, index: KeywordIndex, whole: str):
+        apart = " ".join(part for part in re.split(r"\W|_", whole) if part)
+        texts = {1: f"here {apart} stands", 2: f"there: {whole}, stands", 3: f"so {apart} stands"}
+        filled(index, texts | FILLER)
+        found = index.search(whole.upper(), 9)
+        assert found.ids.tolist() == [2, 1, 3]
+        assert found.scores[0] > found.scores[1]
+        assert index.having(whole).tolist() == [2]
+
+    def test_parts_of_identifiers_are_found(self, index: KeywordIndex):
+        filled(index, {1: "call store.index.VectorIndex", 2: "set max_tokens", **FILLER})
+        assert index.search("vectorindex", 5).ids.tolist() == [1]
+        assert index.search("token", 5).ids.tolist() == [2]
+
+    def test_a_phrase_is_had_by_texts_with_its_words_in_order(self, index: KeywordIndex):
+        texts = {1: "the big owls hunt", 2: "owl, big", 3: "Big owl!", 4: "a big brown owl", 5: "owl big owl"}
+        filled(index, texts | FILLER)
+        assert index.having("big owl").tolist() == [1, 3, 5]
+        assert index.having("owls").tolist() == [1, 2, 3, 4, 5]
+        assert index.having("the").tolist() == [1]
+        assert index.having("zebra crossing").tolist() == index.having("zebra").tolist() == []
+        filled(index, {1: "gone", 6: "big owl"})
+        assert index.having("big owl").tolist() == [3, 5, 6]
+
+    def test_a_phrase_does_not_run_on_into_another_text_or_identifier(self, index: KeywordIndex):
+        filled(index, {1: "first red_barn last", 2: "last", **FILLER})
+        assert index.having("last red").tolist() == index.having("last red barn").tolist() == []
+        assert index.having("red barn last").tolist() == [1]
+
+    @pytest.mark.parametrize("phrase", ["", "?!", " "])
+    def test_a_phrase_without_words_is_no_condition(self, index: KeywordIndex, phrase: str):
+        assert filled(index, FILLER).having(phrase) is None
+
+    def test_an_empty_index_has_no_phrase(self, index: KeywordIndex):
+        assert index.having("owl").tolist() == index.having("big owl").tolist() == []
+
+    @pytest.mark.parametrize(
+        ("language", "text", "query"),
+        [
+            ("german", "Die Häuser", "Haus"),
+            ("french", "les chevaux", "cheval"),
+            ("russian", "книги", "книга"),
+        ],
+    )
+    def test_words_are_cut_to_the_stems_of_a_language(
+        self, tmp_path: Path, language: str, text: str, query: str
+    ):
+        index = filled(self.backend(tmp_path / language, language), {1: text, **FILLER})
+        assert index.search(query, 5).ids.tolist() == [1]
+        index.close()
+
+    def test_without_a_language_words_are_looked_for_as_written(self, tmp_path: Path):
+        index = filled(self.backend(tmp_path / "none", "none"), {1: "the running owl", **FILLER})
+        found = {query: len(index.search(query, 5)) for query in ("running", "run", "RUNNING owls", "the")}
+        assert found == {"running": 1, "run": 0, "RUNNING owls": 1, "the": 1}
+        index.close()
+
+    def test_an_unknown_language_is_refused(self, tmp_path: Path):
+        with pytest.raises(ValueError, match="no stems of 'klingon'; choose one of arabic"):
+            self.backend(tmp_path / "other", "klingon")
+
+    def test_of_very_many_words_the_rarest_are_looked_for(
+        self, index: KeywordIndex, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(keywords, "MAX_QUERY_TERMS", 2)
+        filled(index, {1: "owl", 2: "owl fox", 3: "owl elk", 4: "fox", **FILLER})
+        assert index.search("owl fox elk zebra", 5).ids.tolist() == [3, 4, 2]
 
     def test_a_word_is_counted_in_all_its_forms(self, index: KeywordIndex):
         filled(index, {1: "running owls", 2: "She runs.", 3: "the café", **FILLER})

@@ -175,6 +175,37 @@ def test_the_spelling_that_most_texts_have_is_taken(zoo: Zoo) -> None:
     assert zoo.search("barm").query == "barn"
 
 
+@pytest.mark.parametrize("mode", [Mode.HYBRID, Mode.VECTOR])
+def test_all_hits_fulfil_the_conditions_of_a_query(zoo: Zoo, mode: Mode) -> None:
+    zoo.put_lines("zoo", TEXT)
+    assert texts(zoo.search('"fox hunts" hens', mode=mode)) == ["the fox hunts hens"]
+    assert set(texts(zoo.search("hunts -fox", mode=mode))) == set(TEXT.split("\n")) - {"the fox hunts hens"}
+    assert set(texts(zoo.search("+hens night", mode=mode))) == {"the fox hunts hens", "hens lay eggs"}
+    assert texts(zoo.search("+hens", mode=mode, filters={"year": 1})) == []
+
+
+def test_a_keyword_search_fulfils_the_conditions_of_a_query(zoo: Zoo) -> None:
+    zoo.put_lines("zoo", TEXT)
+    assert texts(zoo.search("hunts -fox", mode=Mode.KEYWORD)) == ["owls hunt at night"]
+    assert texts(zoo.search('"hens fox"', mode=Mode.KEYWORD)) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ('owl "fox hens"', "no text has 'fox hens', which the query requires"),
+        ("+owls +elk", "no text has all that the query requires without what it excludes"),
+        ("-owls", "the query only says what is not wanted; add what is"),
+        ("...", "the query has no word, and only words were looked for"),
+        ("zebra", "no text that may be found has a word of the query"),
+    ],
+)
+def test_a_keyword_search_without_hits_says_why(zoo: Zoo, query: str, reason: str) -> None:
+    zoo.put_lines("zoo", TEXT)
+    result = zoo.search(query, mode=Mode.KEYWORD, spelling=False)
+    assert (result.hits, result.reason) == ((), reason)
+
+
 def test_hits_are_folded_only_when_wanted(zoo: Zoo) -> None:
     zoo.put_lines("zoo", "the fox hunts hens\nelk live north\nhens and the fox")
     zoo.put_lines("copy", "the fox hunts hens\nwolves howl")

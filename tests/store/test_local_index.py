@@ -19,6 +19,7 @@ from store import corpora, documents, index_log
 from store.errors import DatabaseUnavailableError
 from store.index import snapshots
 from store.index.local import LocalIndex, LocalIndexes
+from store.index.query import parse
 from store.index.rank_bm25_index import RankBM25Index
 from store.index.tantivy_index import TantivyIndex
 from store.postgres import Database
@@ -222,8 +223,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no object": lambda directory: (directory / "manifest.json").write_text("[1]"),
     "unknown field": lambda directory: edit_manifest(directory, '"position"', '"place"'),
     "format": lambda directory: edit_manifest(directory, '"format_version": 1', '"format_version": 0'),
-    "analysis": lambda directory: edit_manifest(directory, '"analysis_version": 1', '"analysis_version": 0'),
+    "analysis": lambda directory: edit_manifest(directory, '"analysis_version": 2', '"analysis_version": 1'),
     "engine": lambda directory: edit_manifest(directory, '"tantivy ', '"tantivy 0.'),
+    "language": lambda directory: edit_manifest(directory, '"language": "english"', '"language": "dutch"'),
     "encoder": lambda directory: edit_manifest(directory, '"encoder": "fake"', '"encoder": "real"'),
     "revision": lambda directory: edit_manifest(directory, '"r1"', '"r2"'),
     "database": lambda directory: edit_manifest(directory, '_at": "2', '_at": "1'),
@@ -513,6 +515,44 @@ def test_threads_search_while_others_write_and_refresh(database: Database, corpu
     index.refresh()
     assert sorted(by_keyword(database, index, "fox")) == ["fox 5", "fox 6", "fox 7"]
     assert len(index) == 26
+
+
+def test_a_live_index_follows_the_language_of_its_corpus(
+    *,
+    database: Database,
+    corpus: Corpus,
+    directory: Path,
+    opened: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    put(database, corpus, "a", "die Häuser\nthe fox")
+    index = opened()
+    assert by_keyword(database, index, "Haus") == []
+    with database.transaction() as session:
+        changed = corpora.change_settings(session, "animals", "keywords", {"language": "german"})
+    index.refresh()
+    assert by_keyword(database, index, "Haus") == ["die Häuser"]
+    forbid_rebuilding(monkeypatch)
+    again = LocalIndex(directory, changed, database)
+    assert by_keyword(database, again, "Haus") == ["die Häuser"]
+    again.close()
+
+
+def test_conditions_are_fulfilled_by_all_chunks_that_are_given(
+    database: Database, corpus: Corpus, opened: Opener
+):
+    put(database, corpus, "a", "big owl\nowl so big\nbig fox\nelk")
+    index = opened()
+
+    def having(query: str) -> list[str] | None:
+        found = index.fulfilling(parse(query))
+        return None if found is None else sorted(texts(database, found))
+
+    assert having("big owl") is None
+    assert having('"big owl"') == ["big owl"]
+    assert having("+big -owl") == ["big fox"]
+    assert having("-owl") == ["big fox", "elk"]
+    assert having("+elk +owl") == []
 
 
 def test_local_indexes_open_a_corpus_once(database: Database, corpus: Corpus, tmp_path: Path):
