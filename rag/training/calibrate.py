@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.errors import TrainingError
-from rag.evaluation.abstention import risk_coverage, wrong_answers
+from rag.evaluation.abstention import Floats, risk_coverage, wrong_answers
 from rag.evaluation.metrics import token_f1
 from rag.generator.generate import Calibration, Generated, LocalGenerator
 from rag.training.data import Example
@@ -88,12 +87,19 @@ def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:
         raise TrainingError(
             f"of {len(labels)} held-out examples, {sum(labels)} are answerable: both kinds are needed"
         )
-    x: NDArray[np.float64] = np.array(
-        [[s.null_log_odds, s.relevance_logit, np.log(s.passages)] for s in signals]
-    )
+    null = np.array([s.null_log_odds for s in signals])
+    relevance = np.array([s.relevance_logit for s in signals])
+    size = np.log([s.passages for s in signals])
+    x: Floats = np.stack([null, relevance, size, null * size, relevance * size], axis=1)
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels)
-    null_weight, relevance_weight, passages_weight = (float(w) for w in fitted.coef_[0])
-    bias = float(fitted.intercept_[0])
-    without = Calibration(null_weight, relevance_weight, passages_weight, bias)
-    threshold = without.probability(0.0, float(x[:, 1].mean()), usual_passages)
-    return replace(without, threshold=threshold)
+    weights = [float(w) for w in fitted.coef_[0]]
+    without = Calibration(
+        null_weight=weights[0],
+        relevance_weight=weights[1],
+        passages_weight=weights[2],
+        bias=float(fitted.intercept_[0]),
+        null_by_passages=weights[3],
+        relevance_by_passages=weights[4],
+    )
+    usual = relevance[size > 0] if (size > 0).any() else relevance
+    return replace(without, threshold=without.probability(0.0, float(usual.mean()), usual_passages))

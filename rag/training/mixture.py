@@ -148,3 +148,15 @@ def retrieved_contexts(split: Split, number: int, most_passages: int, seed: int)
         if read:
             contexts.append(replace(example, passages=tuple(read), gold=gold))
     return contexts
+
+
+def own_passages(split: Split, number: int, seed: int) -> list[Example]:
+    """Held-out questions as people wrote them, with their own passage alone, answerable or not.
+
+    Articles without an unanswerable question are left out: a passage that is always right says nothing.
+    """
+    dev = [e for e in split.dev if len(e.passages) == 1 and not e.synthetic and "#" not in e.id]
+    doubtful = {e.passages[0].title for e in dev if not e.answerable}
+    dev = [e for e in dev if e.passages[0].title in doubtful]
+    random.Random(seed).shuffle(dev)
+    return dev[:number]

@@ -10,7 +10,7 @@ from rag.generator.generate import LocalGenerator
 from rag.training.calibrate import Signals, calibrate, keep_within, observe
 from rag.training.data import Example
 from rag.training.journal import TrainProgress
-from rag.training.mixture import gather, retrieved_contexts
+from rag.training.mixture import gather, own_passages, retrieved_contexts
 from rag.training.runs import BOOK, recorded
 from rag.training.train import RESUME, TrainSettings, describe_settings, train
 
@@ -53,7 +53,7 @@ def run(
         figures |= {name: description[name] for name in ("step", "best_step", "dev_loss", "stopped_early")}
         figures["rollbacks"] = len(description["rollbacks"])
         checkpoint.save(model.to("cpu"), settings.out, description)
-        signals = observe(LocalGenerator(settings.out, device), _dev_contexts(settings))
+        signals = observe(LocalGenerator(settings.out, device), _dev_questions(settings))
         calibration = calibrate(signals, DEV_PASSAGES)
         description |= {"calibration": asdict(calibration), "dev": _summary(signals)}
         figures["dev"] = description["dev"]
@@ -66,9 +66,10 @@ def run(
     return json.loads(json.dumps(description))  # type: ignore[no-any-return]
 
 
-def _dev_contexts(settings: TrainSettings) -> list[Example]:
+def _dev_questions(settings: TrainSettings) -> list[Example]:
     split = gather(settings.sources, settings.mixture, settings.seed)
-    return retrieved_contexts(split, DEV_QUESTIONS, DEV_PASSAGES, settings.seed)
+    retrieved = retrieved_contexts(split, DEV_QUESTIONS, DEV_PASSAGES, settings.seed)
+    return retrieved + own_passages(split, DEV_QUESTIONS, settings.seed)
 
 
 def _summary(signals: list[Signals]) -> dict[str, float]:

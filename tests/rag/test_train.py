@@ -14,9 +14,9 @@ from rag.generator.config import GeneratorConfig
 from rag.generator.generate import Calibration, LocalGenerator, sigmoid
 from rag.generator.passages import Passage
 from rag.training.calibrate import Signals, calibrate, keep_within
-from rag.training.data import Source
+from rag.training.data import Example, Source
 from rag.training.journal import TrainProgress
-from rag.training.mixture import Mixture
+from rag.training.mixture import Mixture, Split, own_passages
 from rag.training.run import run
 from rag.training.train import TrainSettings, rate, train
 from tests.rag.test_data import line
@@ -107,6 +107,25 @@ def test_calibration_separates_what_the_signals_separate() -> None:
     signals += [Signals(1.0 + n / 10, -1.0, 1 + n % 3, False, 0.0) for n in range(10)]
     fitted = calibrate(signals, usual_passages=3)
     assert fitted.probability(-2.0, 1.0, 3) > fitted.threshold > fitted.probability(1.0, -1.0, 3)
+
+
+def test_calibration_weighs_the_null_entry_by_the_number_of_passages() -> None:
+    """Alone, null log-odds part at 0; among ten passages they part at 3: one weight cannot do both."""
+    steps = [(n / 5 - 1.9, n + noise < 10) for n in range(20) for noise in (-4, -2, 0, 2, 4)]
+    alone = [Signals(null, 0.0, 1, answerable, 0.0) for null, answerable in steps]
+    many = [Signals(null + 3, 0.0, 10, answerable, 0.0) for null, answerable in steps]
+    fitted = calibrate([*alone, *many], usual_passages=10)
+    assert fitted.probability(0.0, 0.0, 1) == pytest.approx(0.5, abs=0.1)
+    assert fitted.probability(3.0, 0.0, 10) == pytest.approx(0.5, abs=0.1)
+
+
+def test_own_passages_are_of_articles_with_unanswerable_questions() -> None:
+    sure, doubtful = Passage("A ship sailed.", "Ships"), Passage("A port froze.", "Ports")
+    dev = [Example(f"{p.title}{n}", "s", "Q?", (p,), 0, (), "A.") for p in (sure, doubtful) for n in range(3)]
+    none = Example("none", "s", "Q?", (doubtful,), None, (), None)
+    made = replace(none, id="Ports1#cut", synthetic=True)
+    found = own_passages(Split([], [*dev, none, made]), 10, seed=1)
+    assert sorted(e.id for e in found) == ["Ports0", "Ports1", "Ports2", "none"]
 
 
 def test_a_threshold_is_chosen_for_a_risk() -> None:
