@@ -265,7 +265,7 @@ def _load_encoder(settings: Settings) -> SharedEncoder:
 
     set_threads(settings.threads)
     transformers_logging.disable_progress_bar()  # loading takes milliseconds
-    return SharedEncoder(Encoder(settings.encoder))
+    return SharedEncoder(Encoder(settings.encoder, choose_precision(settings.encoder_precision)))
 
 
 def _load_generator(settings: Settings) -> "Loaded":

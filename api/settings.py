@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Where the embedded database, index snapshots and uploads in progress are kept."""
     encoder: str = "all-MiniLM-L6-v2"
     """Name or folder of the sentence-transformers model that embeds."""
+    encoder_precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What it computes in; auto is bfloat16 where the processor does."""
     generator: Annotated[str, BeforeValidator(_path_as_text)] = Field(
         default_factory=lambda: str(shipped_checkpoint())
     )

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from api.threads import choose_precision
 from bench.environment import environment, last_json, report, run
 from rag.encoder import Encoder
 from rag.training.data import read_lines
@@ -96,7 +97,7 @@ def embedding_only(data: Path, sample: int, seed: int, chunks_per_document: floa
     finally:
         database.close()
     chosen = np.random.default_rng(seed).permutation(len(texts))[:sample]
-    encoder = Encoder()
+    encoder = Encoder(precision=choose_precision("auto"))
     encoder.encode([texts[i] for i in chosen[:64]])
     begun = time.perf_counter()
     for at in range(0, len(chosen), 256):

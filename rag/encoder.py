@@ -49,12 +49,14 @@ def sha256_of(path: Path) -> str:
 class Encoder:
     """A sentence-transformers model: text in, vectors of unit length out."""
 
-    def __init__(self, name: str = MINILM) -> None:
+    def __init__(self, name: str = MINILM, precision: str = "float32") -> None:
         """Load a model.
 
         Args:
             name: `all-MiniLM-L6-v2` for the model that is installed with the package, or a folder
                 that sentence-transformers can load. Nothing is downloaded.
+            precision: `float32` or `bfloat16`, what the model computes in. On processors with instructions
+                for bfloat16 that is nearly twice as fast, and turns MiniLM's vectors by a cosine of 0.9999.
 
         Raises:
             EncoderFilesError: there is no such model, or its weights are damaged.
@@ -73,6 +75,8 @@ class Encoder:
                 "Give a folder that sentence-transformers wrote."
             ) from error
         self._model.eval()
+        if precision == "bfloat16":
+            self._model.bfloat16()
         self.name = name
         self.revision = _revision(directory)
         self.dimension: int = int(self._model.get_embedding_dimension())
@@ -89,12 +93,18 @@ class Encoder:
             show_progress_bar=False,
             convert_to_numpy=True,
         )
-        return np.asarray(vectors, dtype=np.float32)
+        return _unit(np.asarray(vectors, dtype=np.float32))
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return the character offsets of each text's tokens, without special tokens, untruncated."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [encoding.offsets for encoding in encodings]
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors of length one; those that were scaled in bfloat16 are up to 0.4 % off."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.float32(1e-12))
 
 
 def _device() -> str:

@@ -74,6 +74,7 @@ def evaluate(
 ) -> None:
     """Measure answers or retrieval on files, with a table, and JSON for machines."""
     from api.settings import load_settings
+    from api.threads import choose_precision
     from rag.encoder import Encoder
     from rag.generator.generate import LocalGenerator
 
@@ -83,14 +84,15 @@ def evaluate(
         )
     _check_options(qa, out, predictions, picture, risk, generator)
     settings = load_settings(data_dir=data_dir)
+    precision = choose_precision(settings.encoder_precision)
     local = LocalGenerator(generator or settings.checkpoint)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rag-evaluate-")))
         if retrieval:
-            report = _retrieval(retrieval, Encoder(settings.encoder), local, folder)
+            report = _retrieval(retrieval, Encoder(settings.encoder, precision), local, folder)
         else:
             asked = _Asked(qa or [], corpus_from or [], memory_of or [], limit, risk)
-            encoder = Encoder(settings.encoder) if setting == Setting.OPEN else None
+            encoder = Encoder(settings.encoder, precision) if setting == Setting.OPEN else None
             report = _qa(asked, local, encoder, folder, _writer(predictions, stack))
             report["setting"] = setting.value
     report |= {"model": local.name, "commit": commit()}
