@@ -104,7 +104,8 @@ class Encoder:
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Vectors of length one; those that were scaled in bfloat16 are up to 0.4 % off."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.float32(1e-12))
+    unit: NDArray[np.float32] = vectors / np.maximum(lengths, np.float32(1e-12))
+    return unit
 
 
 def _device() -> str:
