@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from fastapi.middleware import Middleware
 from starlette.routing import Route
 
 from api.asking import AskingThreads
+from api.audit import ANCHOR_EVERY_S, anchor
 from api.build import Application, build
 from api.errors import add_error_responses
 from api.idempotency import Idempotency
@@ -20,6 +22,7 @@ from api.middleware import BodyLimit, Surroundings
 from api.openapi import DescribedAPI
 from api.routes import (
     ask,
+    audit,
     chat,
     corpora,
     documents,
@@ -48,7 +51,7 @@ Answers questions from your own documents, with the exact characters that each p
 Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`;
 `rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
 reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
-administrator (keys, deleting corpora, the vault, forgetting).
+administrator (keys, deleting corpora, the vault, forgetting, the audit log).
 Errors are `application/problem+json` (RFC 9457).
 
 Lists come in pages: `next` of one is the `cursor` of the page after. With `Accept: application/jsonl` a list
@@ -72,6 +75,7 @@ ROUTERS = (
     stores,
     duplicates,
     privacy,
+    audit,
     health,
 )
 
@@ -152,9 +156,21 @@ class Background:
         except Exception as error:
             # Documents can be read without models; /ready tells that questions cannot be answered.
             logger.error("the models cannot be loaded: %s", error)
-        reached = True
+        reached, anchored_at = True, time.monotonic()
         while not self._stopping.wait(self._refresh_interval_s):
             reached = self._refresh(reached)
+            if reached and time.monotonic() - anchored_at >= ANCHOR_EVERY_S:
+                self._anchor()
+                anchored_at = time.monotonic()
+        self._anchor()
+
+    def _anchor(self) -> None:
+        try:
+            anchor(self._parts.database, self._parts.settings)
+        except DatabaseUnavailableError:
+            pass  # the refreshing says so
+        except Exception as error:
+            logger.error("the audit log cannot be anchored: %s", type(error).__name__)
 
     def _refresh(self, reached_before: bool) -> bool:
         try:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
+from api.audit import anchor
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
 from api.settings import Settings, SettingsError, shipped_checkpoint
 from api.threads import choose_precision, let_waiting_threads_sleep, set_threads
 from store import corpora
-from store.errors import StoreError, UnknownCorpusError
+from store.errors import DatabaseUnavailableError, StoreError, UnknownCorpusError
 from store.postgres import Database, migrate, open_database, pending_migrations
 from store.types import Corpus
 
@@ -248,7 +249,11 @@ def opened(settings: Settings) -> Iterator[Application]:
             if settings.database_url is not None:
                 raise PendingMigrationsError
             migrate(application.database)
-        yield application
+        try:
+            yield application
+        finally:
+            with suppress(DatabaseUnavailableError):
+                anchor(application.database, settings)
     finally:
         application.close()
 

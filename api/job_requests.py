@@ -7,6 +7,7 @@ from uuid import UUID
 
 from starlette.datastructures import UploadFile
 
+from api.audit import by_key
 from api.build import Application
 from api.encoders import CorpusEncoder
 from api.errors import BodyError, FolderError
@@ -17,13 +18,13 @@ from ingest.jobs import SentContent, create_for_files, create_for_paths
 from ingest.options import IngestOptions, JobRequest
 from ingest.readers import ReadOptions
 from store import corpora
-from store.types import Corpus
+from store.types import Corpus, Key
 
 BATCH_CHARACTERS = 20_000
 """Jobs of a server take turns by batches, so theirs are shorter than those of the command line."""
 
 
-def queue_paths(parts: Application, body: JobBody, user: str) -> UUID:
+def queue_paths(parts: Application, body: JobBody, key: Key) -> UUID:
     """Make a job for paths of the server; returns its id.
 
     Raises:
@@ -39,10 +40,12 @@ def queue_paths(parts: Application, body: JobBody, user: str) -> UUID:
     request = JobRequest(tuple(body.paths), options=options)
     find_inputs(request.paths)  # says at once when one does not exist
     with parts.database.transaction() as session:
-        return create_for_paths(session, corpus, request, user)
+        job_id = create_for_paths(session, corpus, request, key.user)
+        by_key(session, key, "job.start", str(job_id), {"corpus": corpus.name, "paths": body.paths})
+    return job_id
 
 
-def queue_files(parts: Application, form: JobForm, files: list[UploadFile], user: str) -> UUID:
+def queue_files(parts: Application, form: JobForm, files: list[UploadFile], key: Key) -> UUID:
     """Make a job for files that were sent; returns its id.
 
     Raises:
@@ -63,7 +66,9 @@ def queue_files(parts: Application, form: JobForm, files: list[UploadFile], user
         for name, file in zip(names, files, strict=True)
     ]
     with parts.database.transaction() as session:
-        return create_for_files(session, corpus, options, sent, user)
+        job_id = create_for_files(session, corpus, options, sent, key.user)
+        by_key(session, key, "job.start", str(job_id), {"corpus": corpus.name, "files": len(sent)})
+    return job_id
 
 
 def _corpus(parts: Application, name: str) -> Corpus:

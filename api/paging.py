@@ -37,7 +37,7 @@ class Paging:
     def __init__(self, cursor: str | None, limit: int, *, whole: bool) -> None:
         self._cursor = cursor
         self._limit = limit
-        self._whole = whole
+        self.whole = whole
 
     def give(
         self, name: str, filters: Mapping[str, Any], fetch: Fetch, page: Callable[[list[Any], str | None], P]
@@ -54,7 +54,7 @@ class Paging:
             InvalidCursorError: The cursor is not one of this list.
         """
         after = None if self._cursor is None else unseal(self._cursor, name, filters)
-        if self._whole:
+        if self.whole:
             return jsonl(fetch, after)
         batch = fetch(after, self._limit)
         following = None if batch.next is None else seal(batch.next, name, filters)

@@ -37,8 +37,8 @@ TEXTS_PER_FETCH = 8
 ROWS_PER_FETCH = 500
 
 HANDLED_APART = frozenset({"documents", "document_versions", "chunks", "signatures", "index_log", "vault"})
-KEPT = frozenset({"corpora", "users", "keys", "vault_openings"})
-"""Names and hashes that other rows go by, and the note of who opened the vault."""
+KEPT = frozenset({"corpora", "users", "keys", "vault_openings", "audit"})
+"""Names and hashes that other rows go by, the note of who opened the vault, and the audit log."""
 
 EMPTIED = frozenset({"idempotent_requests"})
 """Copies of responses for requests that are sent twice: gone within a day anyway."""

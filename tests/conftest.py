@@ -61,6 +61,8 @@ class TestDatabases:
         self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         engine = create_engine(url, poolclass=NullPool)
         with engine.begin() as connection:
+            # Without this the audit log refuses to be emptied.
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
             for table in reversed(Base.metadata.sorted_tables):
                 connection.execute(delete(table))
                 for column in table.columns:

@@ -24,6 +24,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key; its secret is shown now and never again."""
+    from api.audit import by_command
     from api.schemas.access import NewKeyView
     from store import access
 
@@ -31,6 +32,7 @@ def create(
     check_name(name, "user")
     with running(data_dir) as application, application.database.transaction() as session:
         view = NewKeyView.of(access.create_key(session, name, role, expires_at))
+        by_command(session, "key.create", str(view.id), {"user": name, "role": role})
     if as_json:
         print_json(view)
     else:
@@ -62,11 +64,13 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Make a key useless from now on."""
+    from api.audit import by_command
     from api.schemas.access import KeyView
     from store import access
 
     with running(data_dir) as application, application.database.transaction() as session:
         key = access.revoke_key(session, key_id)
+        by_command(session, "key.revoke", str(key_id), {"user": key.user})
     if as_json:
         print_json(KeyView.model_validate(key))
     else:

@@ -31,6 +31,7 @@ def list_corpora(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @app.command("create")
 def create(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Make an empty corpus; `rag ingest` makes one by itself."""
+    from api.audit import by_command
     from api.schemas.documents import CorpusView
     from store import corpora
     from store.types import CorpusSummary
@@ -40,6 +41,7 @@ def create(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> Non
         encoder = application.encoder
         with application.database.transaction() as session:
             corpus = corpora.create(session, name, encoder.name, encoder.revision, encoder.dimension)
+            by_command(session, "corpus.create", name)
     if as_json:
         print_json(CorpusView.of(CorpusSummary(corpus, documents=0, chunks=0)))
     else:
@@ -61,6 +63,7 @@ def settings(
 ) -> None:
     """Show how documents are brought into a corpus, after changing it; docs/ingestion.md explains all."""
     from api import corpus_settings
+    from api.audit import by_command
     from ingest.corpus_settings import CorpusSettings
     from store import corpora
 
@@ -69,6 +72,7 @@ def settings(
         corpus = corpora.get(session, name)
         if wanted:
             corpus = corpus_settings.change(session, name, wanted)
+            by_command(session, "corpus.settings", name, {"changes": wanted})
     shown = {**corpus.settings, **CorpusSettings.of(corpus.settings).model_dump(mode="json")}
     if as_json:
         print_json({"corpus": name, "settings": shown})
@@ -109,6 +113,7 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a corpus and its documents for good; what was asked and answered stays in the log."""
+    from api.audit import by_command
     from store import corpora
 
     with running(data_dir) as application:
@@ -119,6 +124,7 @@ def delete(
         with application.database.transaction() as session:
             corpus = corpora.get(session, name)
             corpora.delete(session, name)
+            by_command(session, "corpus.delete", name)
         application.indexes.discard(corpus)
     if as_json:
         print_json({"deleted": name})

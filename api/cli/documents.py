@@ -78,18 +78,22 @@ def export(corpus: CorpusName, data_dir: DataDir = None, as_json: AsJson = False
 
     The output is JSON with and without --json.
     """
+    from api.audit import by_command
     from store import corpora, documents
 
-    with running(data_dir) as application, application.database.snapshot() as session:
-        corpus_id = corpora.get(session, corpus).id
-        for document in documents.export(session, corpus_id):
-            print_json(
-                {
-                    "document_id": str(document.document_id),
-                    "source": document.source,
-                    "version": document.version,
-                    "title": document.title,
-                    "text": document.text,
-                    "metadata": document.metadata,
-                }
-            )
+    with running(data_dir) as application:
+        with application.database.transaction() as session:
+            corpora.get(session, corpus)
+            by_command(session, "corpus.export", corpus)
+        with application.database.snapshot() as session:
+            for document in documents.export(session, corpora.get(session, corpus).id):
+                print_json(
+                    {
+                        "document_id": str(document.document_id),
+                        "source": document.source,
+                        "version": document.version,
+                        "title": document.title,
+                        "text": document.text,
+                        "metadata": document.metadata,
+                    }
+                )

@@ -102,6 +102,7 @@ def _ingest(
 ) -> "Report":
     with running(data_dir) as application:
         from api.anonymizer import anonymizer_of
+        from api.audit import by_command
         from api.bulk import limits_of
         from api.encoders import CorpusEncoder
         from api.reading import with_settings
@@ -109,6 +110,7 @@ def _ingest(
 
         with application.database.transaction() as session:
             corpus = application.corpus_to_fill(session, corpus_name)
+            by_command(session, "ingest", corpus_name, {"paths": len(paths)})
         encoder = CorpusEncoder(application, corpus)
         anonymizer = anonymizer_of(application, corpus)
         reading = with_settings(options.read, application.settings)

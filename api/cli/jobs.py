@@ -80,6 +80,7 @@ def list_documents(
 @app.command("resume")
 def resume(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Go on with a job that was paused, interrupted or failed, here and now."""
+    from api.audit import by_command
     from api.bulk import open_job
 
     with (
@@ -88,6 +89,8 @@ def resume(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> 
         showing(as_json) as progress,
         open_job(application, job_id) as run,
     ):
+        with application.database.transaction() as session:
+            by_command(session, "job.run", str(job_id))
         report = run.to_end(progress)
     if as_json:
         print_json(report.to_json())
@@ -123,10 +126,13 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Queue again what failed in a job, and nothing else; a running server goes on with it, or `resume`."""
+    from api.audit import by_command
     from ingest.jobs import retry as retry_documents
 
     with running(data_dir) as application:
         count = retry_documents(application.database, job_id, quarantined=quarantined)
+        with application.database.transaction() as session:
+            by_command(session, "job.retry", str(job_id), {"quarantined": quarantined})
         view = _view(application, job_id)
     if as_json:
         print_json({"queued": count, **view.model_dump(mode="json")})
@@ -155,11 +161,13 @@ def watch(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> N
 
 
 def _ask(job_id: UUID, wanted: "Wanted", *, data_dir: DataDir, as_json: bool) -> None:
+    from api.audit import by_command
     from store import jobs
 
     with running(data_dir) as application:
         with application.database.transaction() as session:
             jobs.ask(session, job_id, wanted)
+            by_command(session, f"job.{wanted}", str(job_id))
         view = _view(application, job_id)
     if as_json:
         print_json(view)

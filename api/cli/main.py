@@ -11,6 +11,7 @@ import typer
 from api.cli import (
     access,
     ask,
+    audit,
     corpora,
     documents,
     duplicates,
@@ -66,6 +67,7 @@ def _register() -> None:
     app.add_typer(access.users_app, name="users")
     app.add_typer(privacy.vault_app, name="vault")
     app.command("forget")(privacy.forget)
+    app.add_typer(audit.app, name="audit")
 
 
 _register()

@@ -30,6 +30,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show what a pseudonym stands for; that you asked is noted."""
+    from api.audit import by_command
     from api.schemas.privacy import VaultEntryView
     from api.vault import needed_vault_key
     from store import vault
@@ -40,6 +41,7 @@ def show(
         key = needed_vault_key(application.settings, "The vault")
         with application.database.transaction() as session:
             entry = vault.open_entry(session, written, key, system_user())
+            by_command(session, "vault.open", written, {"found": entry is not None})
     if entry is None:
         raise UnknownPseudonymError(written)
     if as_json:
@@ -83,6 +85,7 @@ def forget(
 
     Models that were trained on corpora that told of the person are listed: they cannot be made to forget.
     """
+    from api.audit import by_command
     from api.forgetting import forget_person
     from api.schemas.privacy import ForgottenView
 
@@ -92,6 +95,9 @@ def forget(
             _print(trial, note)
             if not typer.confirm("Erase this for good?", err=True):
                 raise CommandError("Nothing was erased.")
+        if not dry_run:  # noted before, for it takes long and may be broken off in the middle
+            with application.database.transaction() as session:
+                by_command(session, "forget", "person", {"names": len(person)})
         view = ForgottenView.of(forget_person(application, person, dry_run=dry_run), dry_run=dry_run)
     if as_json:
         print_json(view)

@@ -23,11 +23,14 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Serve questions, documents and the log over HTTP, until interrupted."""
+    from api.audit import record_start
+
     with (
         running(data_dir, log_level="INFO", host=host, port=port) as application,
         _listen(application.settings.host, application.settings.port) as listening,
     ):
         url = _url(listening)
+        record_start(application.database, application.settings, url)
         if as_json:
             print_json({"url": url, "docs": f"{url}/docs"})
         else:

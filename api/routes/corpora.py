@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response, status
 
 from api import corpus_settings
+from api.audit import by_key
 from api.auth import AdministratorKey, ContributorKey, Parts, ReaderKey
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
@@ -50,6 +51,7 @@ def create_corpus(body: CorpusBody, parts: Parts, key: ContributorKey) -> Corpus
     encoder = parts.encoder
     with parts.database.transaction() as session:
         corpus = corpora.create(session, body.name, encoder.name, encoder.revision, encoder.dimension)
+        by_key(session, key, "corpus.create", corpus.name)
     return CorpusView.of(CorpusSummary(corpus, documents=0, chunks=0))
 
 
@@ -70,6 +72,7 @@ def export_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> Any:
     """The newest text of every document with its metadata, in the order of sources, as JSON Lines."""
     with parts.database.transaction() as session:
         corpus_id = corpora.get(session, name).id
+        by_key(session, key, "corpus.export", name)
 
     def fetch(after: str | None, limit: int) -> Batch[ExportedDocumentView]:
         with parts.database.transaction() as session:
@@ -89,6 +92,7 @@ def change_corpus(name: CorpusName, body: CorpusChange, parts: Parts, key: Admin
     """Changes how documents are brought into a corpus, from the next one on; see docs/ingestion.md."""
     with parts.database.transaction() as session:
         corpus_settings.change(session, name, body.settings)
+        by_key(session, key, "corpus.settings", name, {"changes": body.settings})
         return CorpusView.of(corpora.summary(session, name))
 
 
@@ -103,4 +107,5 @@ def delete_corpus(name: CorpusName, parts: Parts, key: AdministratorKey) -> None
     with parts.database.transaction() as session:
         corpus = corpora.get(session, name)
         corpora.delete(session, name)
+        by_key(session, key, "corpus.delete", name)
     parts.indexes.discard(corpus)

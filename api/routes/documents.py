@@ -9,6 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response, status
 from starlette.datastructures import Headers, UploadFile
 
+from api.audit import by_key
 from api.auth import ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, ChangedError, DocumentError, TooLargeError, problems
@@ -237,6 +238,7 @@ def delete_document(document_id: UUID, parts: Parts, key: ContributorKey, reques
             raise UnknownDocumentError(document_id)
         check_unchanged(request.headers, document)
         documents.remove(session, document.corpus_id, [document_id])
+        by_key(session, key, "document.delete", str(document_id))
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response, status
 
+from api.audit import by_key
 from api.auth import Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
@@ -102,4 +103,5 @@ def delete_feedback(feedback_id: UUID, parts: Parts, key: ReaderKey) -> Response
         if found.user != key.user and not allows(key.role, Role.ADMINISTRATOR):
             raise UnknownFeedbackError(feedback_id)
         feedback.remove(session, feedback_id)
+        by_key(session, key, "feedback.delete", str(feedback_id), {"user": found.user})
     return Response(status_code=status.HTTP_204_NO_CONTENT)

@@ -14,6 +14,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.datastructures import UploadFile
 
+from api.audit import by_key
 from api.auth import ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
@@ -43,6 +44,7 @@ from store.errors import (
 from store.job_documents import DocumentOutcome
 from store.jobs import FINISHED, Wanted
 from store.positions import Batch, parse_position, position
+from store.types import Key
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=OF_EVERY_ROUTE)
 
@@ -93,10 +95,10 @@ async def start_job(request: Request, parts: Parts, key: ContributorKey) -> JobV
         async with request.form(max_files=MAX_FILES) as form:
             files = [file for file in form.getlist("file") if isinstance(file, UploadFile)]
             fields = {name: value for name, value in form.items() if name != "file"}
-            job_id = await to_thread.run_sync(queue_files, parts, valid(JobForm, fields), files, key.user)
+            job_id = await to_thread.run_sync(queue_files, parts, valid(JobForm, fields), files, key)
     elif content_type == JSON:
         body = valid(JobBody, await request.body())
-        job_id = await to_thread.run_sync(queue_paths, parts, body, key.user)
+        job_id = await to_thread.run_sync(queue_paths, parts, body, key)
     else:
         raise UnknownMediaTypeError(content_type or "no Content-Type", [FORM, JSON])
     request.app.state.runner.call()
@@ -188,13 +190,13 @@ async def follow_job(job_id: UUID, parts: Parts, key: ReaderKey, last_event_id: 
 @router.post("/{job_id}/pause", summary="Pause a job", responses=problems(UnknownJobError, JobStateError))
 def pause_job(job_id: UUID, parts: Parts, key: ContributorKey) -> JobView:
     """Lets a job rest when the batch that is being worked on is stored."""
-    return _ask(parts, job_id, Wanted.PAUSE)
+    return _ask(parts, job_id, Wanted.PAUSE, key)
 
 
 @router.post("/{job_id}/resume", summary="Resume a job", responses=problems(UnknownJobError, JobStateError))
 def resume_job(job_id: UUID, request: Request, parts: Parts, key: ContributorKey) -> JobView:
     """Queues a job that was paused, interrupted or failed; it goes on where it was."""
-    view = _ask(parts, job_id, Wanted.RUN)
+    view = _ask(parts, job_id, Wanted.RUN, key)
     request.app.state.runner.call()
     return view
 
@@ -202,13 +204,15 @@ def resume_job(job_id: UUID, request: Request, parts: Parts, key: ContributorKey
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=problems(UnknownJobError, JobStateError))
 def cancel_job(job_id: UUID, parts: Parts, key: ContributorKey) -> JobView:
     """Ends a job for good; what it stored stays."""
-    return _ask(parts, job_id, Wanted.CANCEL)
+    return _ask(parts, job_id, Wanted.CANCEL, key)
 
 
 @router.post("/{job_id}/retry", summary="Retry a job", responses=problems(UnknownJobError, JobStateError))
 def retry_job(job_id: UUID, body: RetryBody, request: Request, parts: Parts, key: ContributorKey) -> JobView:
     """Queues again what failed in a job, and nothing else."""
     retry_documents(parts.database, job_id, quarantined=body.quarantined)
+    with parts.database.transaction() as session:
+        by_key(session, key, "job.retry", str(job_id), {"quarantined": body.quarantined})
     request.app.state.runner.call()
     return _view(parts, job_id)
 
@@ -244,9 +248,10 @@ def _view(parts: Application, job_id: UUID) -> JobView:
         return JobView.of(jobs.get(session, job_id))
 
 
-def _ask(parts: Application, job_id: UUID, wanted: Wanted) -> JobView:
+def _ask(parts: Application, job_id: UUID, wanted: Wanted, key: Key) -> JobView:
     with parts.database.transaction() as session:
         jobs.ask(session, job_id, wanted)
+        by_key(session, key, f"job.{wanted}", str(job_id))
     return _view(parts, job_id)
 
 

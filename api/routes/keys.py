@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, status
 
+from api.audit import by_key
 from api.auth import AdministratorKey, Parts
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
@@ -43,11 +44,15 @@ def list_keys(
 def create_key(body: KeyBody, parts: Parts, key: AdministratorKey) -> NewKeyView:
     """Makes a key for a user, who is made too if unknown. The secret is in this response and nowhere else."""
     with parts.database.transaction() as session:
-        return NewKeyView.of(access.create_key(session, body.user, body.role, body.expires_at))
+        new = access.create_key(session, body.user, body.role, body.expires_at)
+        by_key(session, key, "key.create", str(new.key.id), {"user": body.user, "role": body.role})
+    return NewKeyView.of(new)
 
 
 @router.delete("/{key_id}", summary="Revoke a key", responses=problems(UnknownKeyError))
 def revoke_key(key_id: UUID, parts: Parts, key: AdministratorKey) -> KeyView:
     """Makes a key useless from now on; it stays in the list, so that it is known whose it was."""
     with parts.database.transaction() as session:
-        return KeyView.model_validate(access.revoke_key(session, key_id))
+        revoked = access.revoke_key(session, key_id)
+        by_key(session, key, "key.revoke", str(key_id), {"user": revoked.user})
+    return KeyView.model_validate(revoked)

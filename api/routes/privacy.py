@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from api.audit import by_key
 from api.auth import AdministratorKey, Parts
 from api.errors import OF_EVERY_ROUTE, problems
 from api.forgetting import forget_person
@@ -40,6 +41,7 @@ def show_entry(pseudonym: Pseudonym, parts: Parts, key: AdministratorKey) -> Vau
     written = pseudonym if pseudonym.startswith("[") else f"[{pseudonym}]"
     with parts.database.transaction() as session:
         entry = vault.open_entry(session, written, vault_key, key.user)
+        by_key(session, key, "vault.open", written, {"found": entry is not None})
     if entry is None:
         raise UnknownPseudonymError(written)
     return VaultEntryView.model_validate(entry)
@@ -55,5 +57,8 @@ def forget(body: ForgetBody, parts: Parts, key: AdministratorKey) -> ForgottenVi
 
     It takes as long as reading every document takes. What was broken off can be sent again.
     """
+    if not body.dry_run:  # noted before, for it takes long and may be broken off in the middle
+        with parts.database.transaction() as session:
+            by_key(session, key, "forget", "person", {"names": len(body.person)})
     done = forget_person(parts, body.person, dry_run=body.dry_run)
     return ForgottenView.of(done, dry_run=body.dry_run)

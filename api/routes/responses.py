@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.orm import Session
 
+from api.audit import by_key
 from api.auth import Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, RoleError, problems
 from api.paging import AS_JSONL, Paged, jsonl
@@ -78,8 +79,10 @@ def list_responses(parts: Parts, wanted: Wanted, paging: Paged) -> Any:
 
 
 @router.get("/export", summary="Export responses", response_class=Response, responses=AS_JSONL)
-def export_responses(parts: Parts, wanted: Wanted) -> Any:
+def export_responses(parts: Parts, key: ReaderKey, wanted: Wanted) -> Any:
     """Responses with everything that made them, newest first, as JSON Lines; filters are the list's."""
+    with parts.database.transaction() as session:
+        by_key(session, key, "responses.export", "responses", _told(wanted))
 
     def fetch(after: str | None, limit: int) -> Batch[ResponseView]:
         with parts.database.transaction() as session:
@@ -98,6 +101,11 @@ def show_response(response_id: UUID, parts: Parts, key: ReaderKey) -> ResponseVi
         response = conversations.get_response(session, response_id)
     check_may_see(key, response)
     return ResponseView.of(response)
+
+
+def _told(wanted: ResponseFilter) -> dict[str, str]:
+    """What narrows an export, for the audit log; words that were looked for may be those of a question."""
+    return {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "text"}
 
 
 def whose(key: Key, user: str | None) -> str | None:

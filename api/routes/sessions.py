@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response, status
 from sqlalchemy.orm import Session
 
+from api.audit import by_key
 from api.auth import Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
@@ -107,8 +108,9 @@ def delete_session(session_id: UUID, parts: Parts, key: ReaderKey) -> Response:
     Administrators may delete anybody's.
     """
     with parts.database.transaction() as session:
-        sessions.get(session, session_id, _acting_for(session, session_id, key, Role.ADMINISTRATOR))
+        found = sessions.get(session, session_id, _acting_for(session, session_id, key, Role.ADMINISTRATOR))
         sessions.remove(session, session_id)
+        by_key(session, key, "session.delete", str(session_id), {"user": found.user})
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
@@ -172,6 +174,7 @@ def export_session(session_id: UUID, parts: Parts, key: ReaderKey) -> Any:
     """Every response of a conversation, whole, oldest first, as JSON Lines."""
     with parts.database.transaction() as session:
         _readable(session, session_id, key)
+        by_key(session, key, "session.export", str(session_id))
 
     def fetch(after: str | None, limit: int) -> Batch[ResponseView]:
         with parts.database.transaction() as session:

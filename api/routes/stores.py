@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Path, Query, UploadFile
 from fastapi.responses import PlainTextResponse
 from sqlalchemy.orm import Session
 
+from api.audit import by_key
 from api.auth import ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.compatible import (
@@ -173,6 +174,7 @@ def delete_file(file: FileId, parts: Parts, key: ContributorKey) -> FileDeletedV
     document = _document(parts, file)
     with parts.database.transaction() as session:
         documents.remove(session, document.corpus_id, [document.id])
+        by_key(session, key, "document.delete", str(document.id))
     return FileDeletedView(id=file_id(document.id))
 
 

@@ -1,6 +1,7 @@
 """The tables of the database; importing this package registers all of them on `Base.metadata`."""
 
 from store.tables.access import IdempotentRequestRow, KeyRow, UserRow
+from store.tables.audit import AuditRow
 from store.tables.base import Base, among
 from store.tables.conversations import (
     FeedbackRow,
@@ -22,6 +23,7 @@ from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
 from store.tables.vault import VaultOpeningRow, VaultRow
 
 __all__ = [
+    "AuditRow",
     "Base",
     "ChunkRow",
     "CorpusRow",

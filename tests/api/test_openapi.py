@@ -72,6 +72,7 @@ def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
         "/v1/vault",
         "/v1/vault/{pseudonym}",
         "/v1/forget",
+        "/v1/audit",
         "/v1/corpora",
         "/v1/corpora/{name}",
         "/v1/corpora/{name}/export",
