@@ -21,7 +21,7 @@ class Part:
 
 
 RECIPE: dict[str, Part] = {
-    "squad-train": Part(),
+    "squad-train": Part(unanswerable_repeat=2),
     "squad-more-train": Part(),
     "squad-sentence-labelled": Part(),
     "qed-train": Part(limit=3000),
