@@ -12,7 +12,7 @@ from uuid import UUID
 
 from rag.generator.compose import Segment
 from rag.generator.generate import Generated
-from rag.generator.words import FUNCTION_WORDS, SENTENCE_END, WORD, sentence_spans
+from rag.generator.words import FUNCTION_WORDS, WORD, sentence_around, sentence_spans
 from rag.retriever.retriever import Hit
 from store import documents
 from store.places import place_between
@@ -100,15 +100,6 @@ def _focus(generated: Generated, hit: Hit) -> Citation:
     assert generated.focus is not None
     start, end = sentence_around(hit.chunk.text, generated.focus[1])
     return _propose(Segment(0, len(generated.text), generated.focus[0], start, end), hit)
-
-
-def sentence_around(text: str, position: int) -> tuple[int, int]:
-    """Start and end of the sentence that holds a character."""
-    begins = [0, *(m.end() for m in SENTENCE_END.finditer(text))]
-    start = max(b for b in begins if b <= position)
-    later = [b for b in begins if b > start]
-    end = later[0] if later else len(text)
-    return start, start + len(text[start:end].rstrip())
 
 
 def sentences_of(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from rag.citation import AnswerSentence, Citation, sentence_around, sentences_of
+from rag.citation import AnswerSentence, Citation, sentences_of
 from rag.evaluation.memorisation import novel_ngrams
 from rag.evaluation.metrics import exact_match, normalise_answer, rouge_l, token_f1
 from rag.evaluation.question_types import question_type
@@ -15,7 +15,7 @@ from rag.evaluation.support import CitationScores, CitedSpan, SupportTest
 from rag.generator.generate import Generated, LocalGenerator
 from rag.generator.passages import Passage
 from rag.generator.settings import GREEDY, GenerationSettings, Style
-from rag.generator.words import FUNCTION_WORDS, WORD
+from rag.generator.words import FUNCTION_WORDS, WORD, sentence_around
 from rag.training.data import Example
 
 Retrieve = Callable[[str], list[Passage]]

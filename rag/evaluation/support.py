@@ -20,12 +20,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag.citation import AnswerSentence, sentence_around
+from rag.citation import AnswerSentence
 from rag.generator.passages import Passage
-from rag.generator.words import FUNCTION_WORDS
-from store.index.analysis import Analysis
+from rag.generator.stems import ContentStems
+from rag.generator.words import sentence_around
 
-WORD = re.compile(r"\w+")
 VERDICT = re.compile(r"^\W*(yes|no)\b", re.IGNORECASE)
 
 
@@ -55,7 +54,7 @@ class SupportTest:
     """Judges the citations of answers."""
 
     def __init__(self) -> None:
-        self._analysis = Analysis()
+        self._stems = ContentStems()
 
     def score(
         self, sentences: Sequence[AnswerSentence], citations: Sequence[CitedSpan], passages: Sequence[Passage]
@@ -64,10 +63,10 @@ class SupportTest:
         recalls: list[float] = []
         precisions: list[float] = []
         for sentence in sentences:
-            claim = self.content_stems(VERDICT.sub("", sentence.text))
+            claim = self._stems.of(VERDICT.sub("", sentence.text))
             if not claim:
                 continue
-            texts = [self.content_stems(text) for text in _texts(sentence, citations, passages)]
+            texts = [self._stems.of(text) for text in _texts(sentence, citations, passages)]
             supported = claim <= frozenset().union(*texts)
             recalls.append(float(supported))
             precisions += [float(supported and _counts(claim, texts, i)) for i in range(len(texts))]
@@ -75,11 +74,6 @@ class SupportTest:
             return None
         precision = sum(precisions) / len(precisions) if precisions else 0.0
         return CitationScores(sum(recalls) / len(recalls), precision, len(recalls))
-
-    def content_stems(self, text: str) -> frozenset[str]:
-        """Stems of the words of a text that claim something."""
-        words = {w.lower() for w in WORD.findall(text)} - FUNCTION_WORDS
-        return frozenset(self._analysis.terms(" ".join(words)))
 
 
 def _texts(

@@ -17,7 +17,9 @@ from rag.generator.decode import Decoded, Outlook, Task, decode, relevance_logit
 from rag.generator.passages import Passage, Reader, Reading
 from rag.generator.scripts import unreadable_because
 from rag.generator.settings import GREEDY, GenerationSettings, Style
+from rag.generator.stems import ContentStems
 from rag.generator.style import resolve_style
+from rag.generator.words import sentence_around
 
 
 def sigmoid(x: float) -> float:
@@ -40,6 +42,8 @@ class Calibration:
     null_by_passages: float = 0.0
     """Added to `null_weight` for each factor e in the number of passages; the next one likewise."""
     relevance_by_passages: float = 0.0
+    missing_weight: float = 0.0
+    """Weighs the share of the question's content words that the sentence pointed at, and its title, lack."""
     threshold: float = 0.5
     """Below this probability the system abstains."""
     risk: float | None = None
@@ -47,19 +51,23 @@ class Calibration:
     coverage: float | None = None
     """The share of development questions that were answered at that threshold."""
 
-    def probability(self, null_log_odds: float, relevance: float, passages: int) -> float:
+    def probability(
+        self, null_log_odds: float, relevance: float, passages: int, missing_share: float = 0.0
+    ) -> float:
         """Between 0 and 1.
 
         Args:
             null_log_odds: log p(abstain) − log p(anything else) at the first step.
             relevance: the largest relevance logit of the passages.
             passages: how many were read.
+            missing_share: how many of the question's content words the sentence pointed at lacks, 0 to 1.
         """
         size = math.log(passages)
         return sigmoid(
             (self.null_weight + self.null_by_passages * size) * null_log_odds
             + (self.relevance_weight + self.relevance_by_passages * size) * relevance
             + self.passages_weight * size
+            + self.missing_weight * missing_share
             + self.bias
         )
 
@@ -76,6 +84,8 @@ class Generated:
     """For each passage, between 0 and 1: it holds the answer."""
     focus: tuple[int, int] | None
     """Passage, and character in it, that the first step points at most; None without passages."""
+    missing_share: float = 0.0
+    """Share of the question's content words that the sentence of the focus, and its title, lack."""
     refusal: str | None = None
     """Why the generator itself does not answer; None where it does."""
 
@@ -163,6 +173,7 @@ class LocalGenerator:
                 f"the calibration of the checkpoint at {directory} is odd: {error}"
             ) from error
         self.name = model_name(description)
+        self._stems = ContentStems()
 
     def check(self, settings: GenerationSettings) -> None:
         """See whether answers can be made in this way.
@@ -236,21 +247,32 @@ class LocalGenerator:
         composed = compose(decoded.actions, reading, self.reader)
         outlook = decoded.outlook
         by_passage = best_of_windows(reading, outlook)
-        passage, start, _ = reading.characters(outlook.focus[0], outlook.focus[1], outlook.focus[1])
+        focus = focus_of(reading, outlook)
         return Generated(
             text=composed.text,
             segments=composed.segments,
             answerable_probability=self.probability(reading, outlook),
             null_log_odds=outlook.null_log_odds,
             relevance=tuple(sigmoid(x) for x in by_passage),
-            focus=(passage, start) if passage >= 0 else None,
+            focus=focus,
+            missing_share=self._missing_share(reading, focus),
             refusal=unreadable_because(reading),
         )
 
     def probability(self, reading: Reading, outlook: Outlook) -> float:
         """The calibrated probability that the passages hold the answer."""
         by_passage = best_of_windows(reading, outlook)
-        return self.calibration.probability(outlook.null_log_odds, max(by_passage), len(by_passage))
+        missing_share = self._missing_share(reading, focus_of(reading, outlook))
+        return self.calibration.probability(
+            outlook.null_log_odds, max(by_passage), len(by_passage), missing_share
+        )
+
+    def _missing_share(self, reading: Reading, focus: tuple[int, int] | None) -> float:
+        if focus is None:
+            return self._stems.share_missing(reading.question, "")
+        passage = reading.passages[focus[0]]
+        start, end = sentence_around(passage.text, focus[1])
+        return self._stems.share_missing(reading.question, f"{passage.title} {passage.text[start:end]}")
 
 
 class _Spelling:
@@ -274,6 +296,13 @@ class _Spelling:
 
 
 EMPTY = Generated("", (), 0.0, 30.0, (), None)
+
+
+def focus_of(reading: Reading, outlook: Outlook) -> tuple[int, int] | None:
+    """Passage, and character in it, that the first step points at most; None where it is the question."""
+    window, piece = outlook.focus
+    passage, start, _ = reading.characters(window, piece, piece)
+    return (passage, start) if passage >= 0 else None
 
 
 def best_of_windows(reading: Reading, outlook: Outlook) -> list[float]:

@@ -29,3 +29,12 @@ def sentence_spans(text: str, uncut: Iterable[tuple[int, int]] = ()) -> list[tup
     cuts = [end for end in ends if not any(a < end < b for a, b in whole)]
     spans = [(a, a + len(text[a:b].rstrip())) for a, b in pairwise([0, *cuts, len(text)])]
     return [(a, b) for a, b in spans if b > a]
+
+
+def sentence_around(text: str, position: int) -> tuple[int, int]:
+    """Start and end of the sentence that holds a character."""
+    begins = [0, *(m.end() for m in SENTENCE_END.finditer(text))]
+    start = max(b for b in begins if b <= position)
+    later = [b for b in begins if b > start]
+    end = later[0] if later else len(text)
+    return start, start + len(text[start:end].rstrip())

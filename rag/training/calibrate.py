@@ -21,6 +21,7 @@ class Signals:
     passages: int
     answerable: bool
     f1: float
+    missing_share: float = 0.0
 
 
 def observe(generator: LocalGenerator, examples: Sequence[Example], batch_size: int = 2) -> list[Signals]:
@@ -42,6 +43,7 @@ def _signals(example: Example, generated: Generated) -> Signals:
         passages=len(example.passages),
         answerable=example.answerable,
         f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
+        missing_share=generated.missing_share,
     )
 
 
@@ -58,7 +60,10 @@ def keep_within(calibration: Calibration, signals: Sequence[Signals], risk: floa
     """
     answerable = np.array([s.answerable for s in signals])
     probability = np.array(
-        [calibration.probability(s.null_log_odds, s.relevance_logit, s.passages) for s in signals]
+        [
+            calibration.probability(s.null_log_odds, s.relevance_logit, s.passages, s.missing_share)
+            for s in signals
+        ]
     )
     curve = risk_coverage(wrong_answers(answerable, np.array([s.f1 for s in signals])), probability)
     point = curve.at_risk(risk)
@@ -74,8 +79,9 @@ def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:
     """Fit the probability by logistic regression.
 
     The threshold is the probability at which abstaining and answering are equally likely to the model itself
-    (null log-odds 0) when it reads `usual_passages`, at the mean relevance. Held-out articles differ too much
-    from each other in their null log-odds for a threshold that is best on some of them to hold on others.
+    (null log-odds 0) when it reads `usual_passages`, at the mean of the other signals. Held-out articles
+    differ too much from each other in their null log-odds for a threshold that is best on some of them to
+    hold on others.
 
     Raises:
         TrainingError: the held-out examples are all answerable, or none is.
@@ -90,7 +96,8 @@ def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:
     null = np.array([s.null_log_odds for s in signals])
     relevance = np.array([s.relevance_logit for s in signals])
     size = np.log([s.passages for s in signals])
-    x: Floats = np.stack([null, relevance, size, null * size, relevance * size], axis=1)
+    missing = np.array([s.missing_share for s in signals])
+    x: Floats = np.stack([null, relevance, size, null * size, relevance * size, missing], axis=1)
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels)
     weights = [float(w) for w in fitted.coef_[0]]
     without = Calibration(
@@ -100,6 +107,8 @@ def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:
         bias=float(fitted.intercept_[0]),
         null_by_passages=weights[3],
         relevance_by_passages=weights[4],
+        missing_weight=weights[5],
     )
-    usual = relevance[size > 0] if (size > 0).any() else relevance
-    return replace(without, threshold=without.probability(0.0, float(usual.mean()), usual_passages))
+    several = size > 0 if (size > 0).any() else size == 0
+    usual = float(relevance[several].mean()), usual_passages, float(missing[several].mean())
+    return replace(without, threshold=without.probability(0.0, *usual))

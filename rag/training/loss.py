@@ -24,6 +24,10 @@ class Loss:
     answer: Tensor
     relevance: Tensor
 
+    def times(self, factor: float) -> "Loss":
+        """All of them, each that much larger."""
+        return Loss(self.total * factor, self.answer * factor, self.relevance * factor)
+
 
 def batch_loss(model: Generator, targets: Sequence[Target], relevance_weight: float = 0.2) -> Loss:
     """Return the loss of a batch.

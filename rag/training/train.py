@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -104,7 +105,7 @@ def train(
         b for e in range(settings.epochs) for b in batches(targets, settings.batch_tokens, settings.seed, e)
     ]
     plan = plan[: settings.max_steps]
-    usual = sum(len(b) for b in plan) / max(1, len(plan))
+    usual = mean(len(b) for b in plan) if plan else 1.0
     dev = dev_batches(split.dev, reader, settings)
     model = (make or first_model)(settings).to(device)
     optimizer = make_optimizer(model, settings)
@@ -122,19 +123,18 @@ def train(
             learning_rate = set_rate(optimizer, rate(at.step - 1, len(plan), settings.warm_up))
             optimizer.zero_grad(set_to_none=True)
             with precision(device):
-                loss = batch_loss(model, plan[at.step - 1])
-            share = len(plan[at.step - 1]) / usual  # a long example alone weighs no more than one among many
-            total, answer = loss.total * share, loss.answer.item() * share
-            total.backward()  # type: ignore[no-untyped-call]
+                # a long example that is a batch alone weighs no more than one among many
+                loss = batch_loss(model, plan[at.step - 1]).times(len(plan[at.step - 1]) / usual)
+            loss.total.backward()  # type: ignore[no-untyped-call]
             norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-            trouble = settings.guard.trouble(total.item(), norm.item(), at.losses)
+            trouble = settings.guard.trouble(loss.total.item(), norm.item(), at.losses)
             if trouble:
                 at = state.roll_back(at, trouble, settings.guard)
                 journal.rollback(at.rollbacks[-1])
                 continue
             optimizer.step()
-            at.add(total.item(), settings.guard.window)
-            journal.add(at.step, total.item(), answer, len(plan[at.step - 1]), learning_rate)
+            at.add(loss.total.item(), settings.guard.window)
+            journal.add(at.step, loss.total.item(), loss.answer.item(), len(plan[at.step - 1]), learning_rate)
         last = at.step == len(plan)
         if dev and (last or at.step % settings.dev_every == 0):
             held_out = dev_loss(model, dev, device)

@@ -2,10 +2,11 @@ from uuid import uuid4
 
 import pytest
 
-from rag.citation import Citation, cite, sentence_around, sentences_of
+from rag.citation import Citation, cite, sentences_of
 from rag.generator.compose import Segment
 from rag.generator.generate import Generated
 from rag.generator.passages import QUESTION
+from rag.generator.words import sentence_around
 from rag.retriever.retriever import Hit
 from store import corpora, documents
 from store.places import Place

@@ -119,6 +119,13 @@ def test_calibration_weighs_the_null_entry_by_the_number_of_passages() -> None:
     assert fitted.probability(3.0, 0.0, 10) == pytest.approx(0.5, abs=0.1)
 
 
+def test_calibration_weighs_what_the_sentence_lacks() -> None:
+    signals = [Signals(n % 5 - 2.0, 0.0, 1, n % 3 > 0, 0.0, missing_share=n % 3 / -2 + 1) for n in range(60)]
+    fitted = calibrate(signals, usual_passages=1)
+    assert fitted.probability(0.0, 0.0, 1, 0.0) > 0.9
+    assert fitted.probability(0.0, 0.0, 1, 1.0) < 0.1
+
+
 def test_own_passages_are_of_articles_with_unanswerable_questions() -> None:
     sure, doubtful = Passage("A ship sailed.", "Ships"), Passage("A port froze.", "Ports")
     dev = [Example(f"{p.title}{n}", "s", "Q?", (p,), 0, (), "A.") for p in (sure, doubtful) for n in range(3)]
