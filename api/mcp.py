@@ -82,7 +82,8 @@ class Tools:
                 filters=filters or {},
                 session_id=session_id,
             )
-            return AnswerView.model_validate(parts.answerer.ask(asked, listening))
+            measured = self._asking().metrics.answer
+            return AnswerView.model_validate(measured(lambda: parts.answerer.ask(asked, listening)))
 
         try:
             begun = self._asking().start(self._guarded(context, work))

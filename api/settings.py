@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     """Folder of the token-classification model that finds names of persons; None finds none."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
     """What is logged; None means INFO for the server and WARNING for all other commands."""
+    log_format: Literal["text", "json"] = "text"
+    """What a line of the log looks like."""
+    metrics: Literal["off", "key", "open"] = "key"
+    """Who gets `/metrics`: nobody, whoever has a key with the role reviewer, or everybody."""
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://.+")
+    """Where traces are sent (OTLP over HTTP); None: nowhere, unless OpenTelemetry's variables say so."""
 
     @property
     def checkpoint(self) -> Path:

@@ -22,6 +22,7 @@ def mcp(
 
         from api.asking import AskingThreads
         from api.mcp import Tools, make_server
+        from api.metrics import Metrics
         from api.version import version
         from store import access
         from store.types import Key
@@ -31,7 +32,7 @@ def mcp(
                 return access.authenticate(session, key)
 
         caller(None)  # a wrong key is told now, and not at the first question
-        asking = AskingThreads.of(application.settings)
+        asking = AskingThreads.of(application.settings, Metrics())
         server = make_server(Tools(lambda: application, lambda: asking, caller), version())
         try:
             anyio.run(server.run_stdio_async)

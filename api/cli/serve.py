@@ -51,7 +51,7 @@ def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from store.postgres import pending_migrations
 
     settings = load_settings(data_dir=data_dir)
-    configure_logging(settings.log_level or "WARNING")
+    configure_logging(settings.log_level or "WARNING", settings.log_format)
     application = build(settings)
     try:
         pending = pending_migrations(application.database)
@@ -86,8 +86,10 @@ def _run(application: "Application", listening: socket.socket) -> None:
 
     from api.app import create_app
     from api.connections import allow_many_connections, patient_for
+    from api.tracing import configure_tracing
 
     settings = application.settings
+    configure_tracing(settings)
     allow_many_connections()
     config = uvicorn.Config(
         create_app(settings, application),
