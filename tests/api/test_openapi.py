@@ -86,6 +86,7 @@ def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
         "/v1/responses",
         "/v1/responses/export",
         "/v1/responses/{response_id}",
+        "/v1/me",
         "/v1/keys",
         "/v1/keys/{key_id}",
         "/v1/chat/completions",
