@@ -1,6 +1,7 @@
 """What can be set, by environment variables or a TOML file; `docs/settings.md` lists it for users."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -181,6 +182,8 @@ def load_settings(**given: Any) -> Settings:
 def _complaint(found: Any) -> str:
     name = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
-        return f"There is no setting {name!r}. Known settings: {', '.join(Settings.model_fields)}."
+        near = get_close_matches(name.removeprefix("rag_"), Settings.model_fields, 1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        return f"There is no setting {name!r}. {meant}Known settings: {', '.join(Settings.model_fields)}."
     shown = "" if name in ("database_url", "vault_key") else f"={found['input']!r}"
     return f"RAG_{name.upper()}{shown} cannot be used: {found['msg']}. See docs/settings.md."

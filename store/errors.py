@@ -242,3 +242,7 @@ class RequestRunningError(StoreError):
         super().__init__(
             f"The request with the Idempotency-Key {name[:100]!r} is still worked on. Send it again later."
         )
+
+
+class BackupError(StoreError):
+    """A backup cannot be written, read or put back."""

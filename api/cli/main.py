@@ -12,6 +12,7 @@ from api.cli import (
     access,
     ask,
     audit,
+    backup,
     corpora,
     documents,
     duplicates,
@@ -25,6 +26,7 @@ from api.cli import (
     responses,
     retrieval,
     serve,
+    settings,
     synthesize,
 )
 from api.cli.exits import ExitCode, error_line, exit_code_of
@@ -68,6 +70,9 @@ def _register() -> None:
     app.add_typer(privacy.vault_app, name="vault")
     app.command("forget")(privacy.forget)
     app.add_typer(audit.app, name="audit")
+    app.command("settings")(settings.settings)
+    app.command("backup")(backup.backup)
+    app.command("restore")(backup.restore)
 
 
 _register()

@@ -1,5 +1,6 @@
 """`rag serve` and `rag migrate`."""
 
+import logging
 import math
 import signal
 import socket
@@ -14,6 +15,8 @@ from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from api.build import Application
+
+logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -86,10 +89,13 @@ def _run(application: "Application", listening: socket.socket) -> None:
 
     from api.app import create_app
     from api.connections import allow_many_connections, patient_for
+    from api.settings_in_force import unknown_variables
     from api.tracing import configure_tracing
 
     settings = application.settings
     configure_tracing(settings)
+    for complaint in unknown_variables():
+        logger.warning(complaint)
     allow_many_connections()
     config = uvicorn.Config(
         create_app(settings, application),
