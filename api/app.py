@@ -29,6 +29,7 @@ from api.routes import (
     documents,
     duplicates,
     feedback,
+    groups,
     health,
     job_page,
     jobs,
@@ -40,6 +41,7 @@ from api.routes import (
     search,
     sessions,
     stores,
+    users,
 )
 from api.routes.metrics import metrics_router
 from api.settings import Settings
@@ -55,7 +57,7 @@ Answers questions from your own documents, with the exact characters that each p
 Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`;
 `rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
 reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
-administrator (keys, deleting corpora, the vault, forgetting, the audit log).
+administrator (users, groups, keys, deleting corpora, the vault, forgetting, the audit log).
 Errors are `application/problem+json` (RFC 9457).
 
 Lists come in pages: `next` of one is the `cursor` of the page after. With `Accept: application/jsonl` a list
@@ -77,6 +79,8 @@ ROUTERS = (
     keys,
     me,
     pages,
+    users,
+    groups,
     chat,
     stores,
     duplicates,

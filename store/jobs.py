@@ -30,8 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from store import job_uploads
-from store.access import ensure_user
+from store import job_uploads, users
 from store.errors import JobStateError, JobTakenError, UnknownJobError
 from store.tables import CorpusRow, JobRow, UserRow
 
@@ -126,7 +125,7 @@ def create(session: Session, job: NewJob) -> UUID:
         insert(JobRow).values(
             id=job_id,
             corpus_id=job.corpus_id,
-            user_id=None if job.user is None else ensure_user(session, job.user),
+            user_id=None if job.user is None else users.ensure(session, job.user),
             kind=job.kind,
             status=job.status,
             request=dict(job.request),

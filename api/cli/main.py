@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import typer
 
 from api.cli import (
-    access,
     ask,
     audit,
     backup,
@@ -17,9 +16,11 @@ from api.cli import (
     documents,
     duplicates,
     evaluate,
+    groups,
     index,
     ingest,
     jobs,
+    keys,
     mcp,
     models,
     privacy,
@@ -28,6 +29,7 @@ from api.cli import (
     serve,
     settings,
     synthesize,
+    users,
 )
 from api.cli.exits import ExitCode, error_line, exit_code_of
 from api.threads import let_waiting_threads_sleep
@@ -65,8 +67,9 @@ def _register() -> None:
     app.add_typer(responses.app, name="responses")
     app.add_typer(index.app, name="index")
     app.add_typer(retrieval.app, name="retrieval")
-    app.add_typer(access.keys_app, name="keys")
-    app.add_typer(access.users_app, name="users")
+    app.add_typer(keys.app, name="keys")
+    app.add_typer(users.app, name="users")
+    app.add_typer(groups.app, name="groups")
     app.add_typer(privacy.vault_app, name="vault")
     app.command("forget")(privacy.forget)
     app.add_typer(audit.app, name="audit")
