@@ -4,6 +4,7 @@ The files' form is that of `rag evaluate`: one JSON object a line with `id, ques
 answers: [{text, start}], answerable` and, where there is one, `full_answer`.
 """
 
+import codecs
 import gzip
 import hashlib
 import json
@@ -12,8 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import zstandard
+
 from rag.errors import DataError
 from rag.generator.passages import Passage
+
+LONGEST_WINDOW_BYTES = 2**31
+"""Of what `zstd --long=27` to `--ultra --long=31` write."""
+READ_BYTES = 2**18
 
 
 @dataclass(frozen=True)
@@ -48,28 +55,50 @@ class Example:
 
 @dataclass(frozen=True)
 class Source:
-    """A file of examples and how many of them to take (None: all)."""
+    """A file of examples, how many of them to take (None: all), and how often each of those."""
 
     path: Path
     limit: int | None = None
+    repeat: int = 1
+    unanswerable_repeat: int = 1
+    """How often those that have no answer are taken, on top of `repeat`."""
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """Read the lines of a text file, gzipped or not.
+    """Read the lines of a text file: plain, gzipped (`.gz`) or compressed with zstandard (`.zst`).
 
     Raises:
         DataError: it cannot be read to its end; the message says how far it was read.
     """
     number = 0
     try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8") as file:
-            for line in file:
-                number += 1
-                yield line
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        for line in _zst_lines(path) if path.suffix == ".zst" else _plain_lines(path):
+            number += 1
+            yield line
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError, UnicodeDecodeError) as error:
         after = f" after line {number}" if number else ""
         raise DataError(f"cannot read {path}{after}: {error}") from error
+
+
+def _plain_lines(path: Path) -> Iterator[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as file:
+        yield from file
+
+
+def _zst_lines(path: Path) -> Iterator[str]:
+    """Chunk by chunk: zstandard's own file takes a file that was cut off for one that ends there."""
+    unpacker = zstandard.ZstdDecompressor(max_window_size=LONGEST_WINDOW_BYTES).decompressobj()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    rest = ""
+    with path.open("rb") as file:
+        while packed := file.read(READ_BYTES):
+            *lines, rest = (rest + decoder.decode(unpacker.decompress(packed))).split("\n")
+            yield from lines
+    if not unpacker.eof:
+        raise EOFError("the file ends before its content does")
+    if rest:
+        yield rest
 
 
 def read_examples(path: Path) -> Iterator[Example]:

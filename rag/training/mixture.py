@@ -50,9 +50,15 @@ def gather(sources: Sequence[Source], mixture: Mixture, seed: int) -> Split:
         rng.shuffle(found)
         held_out = [e for e in found if is_held_out(e, mixture.dev_share)]
         kept = [e for e in found if not is_held_out(e, mixture.dev_share)]
-        train += kept[: source.limit]
-        dev += held_out[: source.limit]
+        train += repeated(kept[: source.limit], source)
+        dev += [e for e in held_out[: source.limit] if not e.synthetic]
     return Split(_mix(train, mixture, rng), _mix(dev, mixture, rng))
+
+
+def repeated(examples: Sequence[Example], source: Source) -> list[Example]:
+    """The examples as often as their source says."""
+    unanswerable = source.repeat * source.unanswerable_repeat
+    return [e for e in examples for _ in range(source.repeat if e.answerable else unanswerable)]
 
 
 def is_held_out(example: Example, share: float) -> bool:

@@ -1,40 +1,59 @@
 """The data that the shipped generator was trained on, and how much of each set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rag.errors import DataError
 from rag.training.data import Source
 from rag.training.mixture import Mixture
 
-RECIPE: dict[str, int | None] = {
-    "squad-train": None,
-    "squad-more-train": None,
-    "squad-sentence-labelled": None,
-    "qed-train": 3000,
-    "qamr-train": 2500,
-    "boolq-train": 1500,
-    "fairytale-train": 500,
-    "bioasq-train": 600,
+
+@dataclass(frozen=True)
+class Part:
+    """How much of a set is taken, and how often; see `Source`."""
+
+    limit: int | None = None
+    repeat: int = 1
+    unanswerable_repeat: int = 1
+    optional: bool = False
+    """Whether a run goes on without the set, which nobody labelled: it is made by `rag synthesize`."""
+
+
+RECIPE: dict[str, Part] = {
+    "squad-train": Part(),
+    "squad-more-train": Part(),
+    "squad-sentence-labelled": Part(),
+    "qed-train": Part(limit=3000),
+    "qamr-train": Part(limit=2500),
+    "boolq-train": Part(limit=1500),
+    "fairytale-train": Part(limit=500),
+    "bioasq-train": Part(limit=600),
+    "wikipedia-questions": Part(limit=8000, optional=True),
+    "wikipedia-spans": Part(limit=4000, optional=True),
 }
 RECIPE_MIXTURE = Mixture(distractor_share=0.16, most_distractors=3, turned_share=0.08, cut_share=0.05)
 
 
-def recipe_sources(folders: Sequence[Path]) -> tuple[Source, ...]:
-    """Return the recipe's files, each from the first folder that has it.
+def recipe_sources(folders: Sequence[Path], recipe: Mapping[str, Part] = RECIPE) -> tuple[Source, ...]:
+    """Return the recipe's files, each from the first folder that has it; optional ones where there are any.
 
     Raises:
-        DataError: one of them is nowhere.
+        DataError: one of the others is nowhere.
     """
-    found = {name: _find(f"{name}.jsonl.gz", folders) for name in RECIPE}
-    missing = [f"{name}.jsonl.gz" for name, path in found.items() if path is None]
+    found = {name: _find(f"{name}.jsonl.gz", folders) for name in recipe}
+    missing = [f"{name}.jsonl.gz" for name, path in found.items() if not path and not recipe[name].optional]
     if missing:
         where = ", ".join(map(str, folders))
         raise DataError(
             f"{where} lack{'s' if len(folders) == 1 else ''} {', '.join(missing)}: give the folders of the "
             "question files; `rag synthesize labels` makes squad-sentence-labelled"
         )
-    return tuple(Source(path, RECIPE[name]) for name, path in found.items() if path is not None)
+    return tuple(_source(path, recipe[name]) for name, path in found.items() if path is not None)
+
+
+def _source(path: Path, part: Part) -> Source:
+    return Source(path, part.limit, part.repeat, part.unanswerable_repeat)
 
 
 def _find(name: str, folders: Sequence[Path]) -> Path | None:

@@ -25,7 +25,7 @@ from rag.training.data import Example, Source, file_sha256
 from rag.training.guard import Guard
 from rag.training.journal import Journal, TrainProgress
 from rag.training.loss import batch_loss
-from rag.training.mixture import Mixture, gather
+from rag.training.mixture import Mixture, Split, gather
 from rag.training.state import State
 from rag.training.targets import Target, make_targets
 
@@ -69,6 +69,7 @@ class TrainSettings:
 
 MakeModel = Callable[[TrainSettings], Generator]
 Shape = Callable[[Target], Target]
+Gather = Callable[[TrainSettings], Split]
 
 
 def train(
@@ -78,6 +79,7 @@ def train(
     *,
     make: MakeModel | None = None,
     shape: Shape | None = None,
+    examples: Gather | None = None,
 ) -> Generator:
     """Train a generator, or go on with a run that was stopped, and write its best checkpoint.
 
@@ -87,6 +89,7 @@ def train(
         device: `cpu` or `cuda`.
         make: makes the model as training finds it; None is `first_model`.
         shape: changes what each example asks of it, for experiments; None leaves it.
+        examples: makes what is learned from the sources; None is `gather`.
 
     Raises:
         DataError: a source cannot be read.
@@ -95,7 +98,7 @@ def train(
     """
     torch.manual_seed(settings.seed)
     reader = Reader(minilm_directory() / "tokenizer.json", settings.config)
-    split = gather(settings.sources, settings.mixture, settings.seed)
+    split = (examples or gather_sources)(settings)
     targets = [shape(t) if shape else t for t in prepare(split.train, reader, settings.seed)]
     plan = [
         b for e in range(settings.epochs) for b in batches(targets, settings.batch_tokens, settings.seed, e)
@@ -143,6 +146,11 @@ def train(
     checkpoint.write_description(settings.out, checkpoint.describe(settings.out) | at.summary() | ended)
     journal.draw()
     return checkpoint.load(settings.out, device)
+
+
+def gather_sources(settings: TrainSettings) -> Split:
+    """The examples to train on and those held out, as the settings say."""
+    return gather(settings.sources, settings.mixture, settings.seed)
 
 
 def first_model(settings: TrainSettings) -> Generator:
@@ -245,8 +253,10 @@ def describe_settings(settings: TrainSettings) -> dict[str, Any]:
     for elsewhere in ("config", "out"):
         plain.pop(elsewhere)
     plain["sources"] = [
-        {"name": s.path.name, "limit": s.limit, "sha256": file_sha256(s.path)} for s in settings.sources
+        {**asdict(s), "name": s.path.name, "sha256": file_sha256(s.path)} for s in settings.sources
     ]
+    for source in plain["sources"]:
+        source.pop("path")
     if settings.start_from is not None:
         plain["start_from"] = file_sha256(settings.start_from / checkpoint.WEIGHTS)
     return plain
