@@ -18,6 +18,8 @@ from rag.generator.config import GeneratorConfig
 PADDING, UNKNOWN, CLS, SEP = 0, 100, 101, 102
 SENTENCE_START = 103
 """MiniLM's mask symbol, which no text contains: the decoder starts from it where a sentence is wanted."""
+BLANK = "[MASK]"
+"""What is written into a text for the same symbol: a place where something was taken out."""
 OVERLAP_TOKENS = 64
 QUESTION = -1
 """The passage number of a span that was copied from the question."""
