@@ -24,6 +24,7 @@ from api.cli import (
     mcp,
     models,
     privacy,
+    questioner,
     responses,
     retrieval,
     serve,
@@ -58,6 +59,7 @@ def _register() -> None:
     app.command("search")(ask.search)
     app.command("mcp")(mcp.mcp)
     app.command("train", cls=models.ListsInARow)(models.train)
+    app.command("train-questioner", cls=models.ListsInARow)(questioner.train_questioner)
     app.command("evaluate", cls=models.ListsInARow)(evaluate.evaluate)
     app.add_typer(synthesize.app, name="synthesize")
     app.add_typer(corpora.app, name="corpora")

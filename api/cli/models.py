@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ListsInARow(TyperCommand):
     """Takes `--qa A B C` as well as `--qa A --qa B --qa C`."""
 
-    LISTS = frozenset({"--qa", "--corpus-from", "--retrieval", "--contexts", "--memory-of"})
+    LISTS = frozenset({"--qa", "--corpus-from", "--retrieval", "--contexts", "--memory-of", "--leave-out"})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option before each value that follows it."""
@@ -99,7 +99,7 @@ def train(
     rate = f" --learning-rate {learning_rate:g}"
     command = f"rag train --qa FOLDER --out FOLDER --seed {seed} --epochs {epochs}{rate}{more}"
     lineage = {"command": command, "commit": commit()}
-    with _TrainBar() as bar:
+    with TrainBar() as bar:
         description = run(settings, bar.show, device, lineage, risk)
     if as_json:
         print_json(description)
@@ -107,7 +107,7 @@ def train(
         note(f"The checkpoint is in {out}. Use it: RAG_GENERATOR={out} rag serve")
 
 
-class _TrainBar:
+class TrainBar:
     """Steps done, losses, rate and time left, on stderr."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ class _TrainBar:
         )
         self._task = self._progress.add_task("training", total=None, figures="")
 
-    def __enter__(self) -> "_TrainBar":
+    def __enter__(self) -> "TrainBar":
         self._progress.start()
         return self
 
