@@ -18,6 +18,7 @@ from api.errors import add_error_responses
 from api.idempotency import Idempotency
 from api.job_runner import JobRunner
 from api.mcp import PATH, OverHttp
+from api.metrics import Metrics
 from api.middleware import BodyLimit, Surroundings
 from api.openapi import DescribedAPI
 from api.routes import (
@@ -28,16 +29,21 @@ from api.routes import (
     documents,
     duplicates,
     feedback,
+    groups,
     health,
     job_page,
     jobs,
     keys,
+    me,
+    pages,
     privacy,
     responses,
     search,
     sessions,
     stores,
+    users,
 )
+from api.routes.metrics import metrics_router
 from api.settings import Settings
 from api.streams import Streams, StreamTimes
 from api.version import version
@@ -51,7 +57,7 @@ Answers questions from your own documents, with the exact characters that each p
 Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`;
 `rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
 reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
-administrator (keys, deleting corpora, the vault, forgetting, the audit log).
+administrator (users, groups, keys, deleting corpora, the vault, forgetting, the audit log).
 Errors are `application/problem+json` (RFC 9457).
 
 Lists come in pages: `next` of one is the `cursor` of the page after. With `Accept: application/jsonl` a list
@@ -71,6 +77,10 @@ ROUTERS = (
     responses,
     feedback,
     keys,
+    me,
+    pages,
+    users,
+    groups,
     chat,
     stores,
     duplicates,
@@ -88,15 +98,17 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         application: its parts, which the caller closes; None builds them at start and closes them at the end.
     """
 
+    metrics = Metrics()
     times = StreamTimes(settings.heartbeat_s, settings.stream_grace_s, settings.stream_kept_s)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         parts = await to_thread.run_sync(build, settings) if application is None else application
         app.state.application = parts
-        app.state.asking = AskingThreads.of(settings)
+        app.state.asking = AskingThreads.of(settings, metrics)
         streams = app.state.streams = Streams(times)
         background = Background(parts, settings.refresh_interval_s)
+        app.state.background, app.state.metrics = background, metrics
         background.start()
         runner = app.state.runner = JobRunner(parts)
         runner.start()
@@ -117,7 +129,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         description=DESCRIPTION,
         lifespan=lifespan,
         middleware=[
-            Middleware(Surroundings),
+            Middleware(Surroundings, metrics=metrics),
             Middleware(BodyLimit, max_bytes=settings.max_upload_bytes),
             Middleware(Idempotency),
         ],
@@ -125,6 +137,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
     add_error_responses(app)
     for module in ROUTERS:
         app.include_router(module.router)
+    app.include_router(metrics_router(settings.metrics))
     assistants = OverHttp(lambda: app.state.application, lambda: app.state.asking, version())
     app.router.routes.append(Route(PATH, assistants, include_in_schema=False))
     return app
@@ -136,6 +149,8 @@ class Background:
     def __init__(self, parts: Application, refresh_interval_s: float) -> None:
         self._parts = parts
         self._refresh_interval_s = refresh_interval_s
+        self.indexes_opened = False
+        """Whether the indexes of all corpora that there were at the start have been opened."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
 
@@ -157,8 +172,10 @@ class Background:
             # Documents can be read without models; /ready tells that questions cannot be answered.
             logger.error("the models cannot be loaded: %s", error)
         reached, anchored_at = True, time.monotonic()
-        while not self._stopping.wait(self._refresh_interval_s):
-            reached = self._refresh(reached)
+        while True:
+            reached = self._refresh(reached) if self.indexes_opened else self._open_indexes(reached)
+            if self._stopping.wait(self._refresh_interval_s):
+                break
             if reached and time.monotonic() - anchored_at >= ANCHOR_EVERY_S:
                 self._anchor()
                 anchored_at = time.monotonic()
@@ -171,6 +188,16 @@ class Background:
             pass  # the refreshing says so
         except Exception as error:
             logger.error("the audit log cannot be anchored: %s", type(error).__name__)
+
+    def _open_indexes(self, reached_before: bool) -> bool:
+        try:
+            self._parts.open_indexes()
+        except Exception as error:
+            if reached_before:
+                logger.warning("the indexes cannot be opened yet: %s", type(error).__name__)
+            return False
+        self.indexes_opened = True
+        return True
 
     def _refresh(self, reached_before: bool) -> bool:
         try:

@@ -5,8 +5,10 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
+from api.metrics import Metrics
 from api.settings import Settings
 from rag.answer import AnswerHit
 from rag.errors import BusyError
@@ -19,17 +21,18 @@ T = TypeVar("T")
 class AskingThreads:
     """Threads that questions are answered in, apart from those of other requests; none waits for one."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, metrics: Metrics) -> None:
         """Let so many questions be in work, or in line for the generator."""
+        self.metrics = metrics
         self._most = most
         self.in_work = 0
         """How many are in work or in line; only the event loop changes it."""
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="ask")
 
     @classmethod
-    def of(cls, settings: Settings) -> "AskingThreads":
+    def of(cls, settings: Settings, metrics: Metrics) -> "AskingThreads":
         """As many as may be in one batch of the generator or wait for it; each holds little but a thread."""
-        return cls(settings.concurrent_answers + settings.waiting_answers)
+        return cls(settings.concurrent_answers + settings.waiting_answers, metrics)
 
     def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Begin the work in a thread.
@@ -38,9 +41,11 @@ class AskingThreads:
             BusyError: there is none left.
         """
         if self.in_work >= self._most:
+            self.metrics.count_refusal()
             raise BusyError(f"{self._most} questions are being answered already: try again later")
         self.in_work += 1
-        begun = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        run = copy_context().run  # the id of the request, and its trace, go with it
+        begun = asyncio.get_running_loop().run_in_executor(self._pool, run, work)
         begun.add_done_callback(self._count_out)
         begun.add_done_callback(_retrieve)
         return begun

@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,9 @@ from api.settings import Settings, SettingsError
 from store import audit
 from store.audit import Anchor
 from store.postgres import Database
-from store.types import Key
+
+if TYPE_CHECKING:  # it imports api.build, which imports this
+    from api.auth import Caller
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +31,11 @@ ANCHOR_EVERY_S = 60.0
 
 
 def by_key(
-    session: Session, key: Key, action: str, object: str, details: Mapping[str, Any] | None = None
+    session: Session, caller: "Caller", action: str, object: str, details: Mapping[str, Any] | None = None
 ) -> None:
     """Record what somebody did over HTTP; call it last in the transaction."""
-    audit.record(session, key.user, action, object, {"key": str(key.id), **(details or {})})
+    shown = {} if caller.key is None else {"key": str(caller.key.id)}
+    audit.record(session, caller.user, action, object, {**shown, **(details or {})})
 
 
 def by_command(session: Session, action: str, object: str, details: Mapping[str, Any] | None = None) -> None:

@@ -1,22 +1,54 @@
-"""Who is calling, and what their key allows."""
+"""Who is calling, and what they may do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 
 from api.build import Application
 from api.errors import MissingKeyError, RoleError
 from store import access
-from store.types import Key, Role
+from store.types import Key, Role, Verb
 
 ROLES = tuple(Role)
 """From the one that may least to the one that may all."""
 
+VERBS_OF: Mapping[Role, frozenset[Verb]] = {
+    Role.READER: frozenset({Verb.READ, Verb.ASK}),
+    Role.CONTRIBUTOR: frozenset({Verb.READ, Verb.ASK, Verb.INGEST}),
+    Role.REVIEWER: frozenset({Verb.READ, Verb.ASK, Verb.INGEST, Verb.REVIEW}),
+    Role.ADMINISTRATOR: frozenset(Verb),
+}
+"""What each role allows at most."""
+
 bearer = HTTPBearer(
     auto_error=False, scheme_name="API key", description="A key that `rag keys create` or `/v1/keys` made."
 )
+
+
+@dataclass(frozen=True)
+class Caller:
+    """On whose behalf a request is served, and what bounds it, however the caller was recognised."""
+
+    user: str
+    """The user's name."""
+    user_id: UUID
+    role: Role
+    """The lesser of the user's role and the key's."""
+    groups: tuple[str, ...]
+    key: Key | None
+    """The API key that was shown; None where something else was."""
+    corpora: frozenset[int] | None
+    """The ids of the corpora that it is held to; None: all that the user may read."""
+    verbs: frozenset[Verb]
+
+    @property
+    def id(self) -> UUID:
+        """What a caller's unfinished work is kept under: the key, or else the user."""
+        return self.user_id if self.key is None else self.key.id
 
 
 def application_of(request: Request) -> Application:
@@ -29,30 +61,57 @@ Parts = Annotated[Application, Depends(application_of)]
 
 
 def allows(role: Role, needed: Role) -> bool:
-    """Whether a key of `role` may do what `needed` may."""
+    """Whether one of `role` may do what `needed` may."""
     return ROLES.index(role) >= ROLES.index(needed)
 
 
-def requires(needed: Role) -> Callable[..., Key]:
-    """A dependency that gives the caller's key.
+def recognise(parts: Application, headers: Mapping[str, str]) -> Caller:
+    """Who sends a request with these headers: the one place that knows how callers are recognised.
+
+    Raises:
+        MissingKeyError: There is no API key in them.
+        InvalidKeyError: It is unknown, expired or revoked, or its user disabled.
+    """
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise MissingKeyError
+    return caller_with_key(parts, secret)
+
+
+def caller_with_key(parts: Application, secret: str) -> Caller:
+    """The caller who shows the secret of an API key.
+
+    Raises:
+        InvalidKeyError: It is unknown, expired or revoked, or its user disabled.
+    """
+    with parts.database.transaction() as session:
+        found = access.authenticate(session, secret)
+    return Caller(
+        user=found.user.name,
+        user_id=found.user.id,
+        role=found.role,
+        groups=found.user.groups,
+        key=found.key,
+        corpora=None,
+        verbs=VERBS_OF[found.role],
+    )
+
+
+def requires(needed: Role) -> Callable[..., Caller]:
+    """A dependency that gives the caller.
 
     It raises MissingKeyError, InvalidKeyError or RoleError for those that may not call.
     """
 
-    def caller(
-        parts: Parts, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-    ) -> Key:
-        if credentials is None:
-            raise MissingKeyError
-        with parts.database.transaction() as session:
-            key = access.authenticate(session, credentials.credentials)
-        if not allows(key.role, needed):
-            raise RoleError(key.role, needed)
-        return key
+    def caller(request: Request, parts: Parts, shown: Annotated[object, Depends(bearer)]) -> Caller:
+        found = recognise(parts, request.headers)
+        if not allows(found.role, needed):
+            raise RoleError(found.role, needed)
+        return found
 
     return caller
 
 
-ReaderKey = Annotated[Key, Depends(requires(Role.READER))]
-ContributorKey = Annotated[Key, Depends(requires(Role.CONTRIBUTOR))]
-AdministratorKey = Annotated[Key, Depends(requires(Role.ADMINISTRATOR))]
+ReaderKey = Annotated[Caller, Depends(requires(Role.READER))]
+ContributorKey = Annotated[Caller, Depends(requires(Role.CONTRIBUTOR))]
+AdministratorKey = Annotated[Caller, Depends(requires(Role.ADMINISTRATOR))]

@@ -1,5 +1,6 @@
 """Where the parts are put together: from settings to something that answers."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,9 +29,13 @@ if TYPE_CHECKING:  # what these import takes seconds, and most commands need non
     from rag.retriever.rerank import Reranker
     from rag.retriever.retriever import Retriever
     from rag.search import Searcher
+    from store.figures import IndexState
     from store.index.local import LocalIndexes
 
     Loaded = LocalGenerator | CausalGenerator | ServiceGenerator
+
+
+logger = logging.getLogger(__name__)
 
 
 class PendingMigrationsError(StoreError):
@@ -105,6 +110,34 @@ class Application:
     def models_loaded(self) -> bool:
         """Whether a question would be answered without loading anything first."""
         return self._answerer.made is not None and self._shared.made is not None
+
+    @property
+    def waiting_questions(self) -> int:
+        """How many questions wait for the generator."""
+        from rag.generator.batcher import Batcher
+
+        return len(self._shared.made) if isinstance(self._shared.made, Batcher) else 0
+
+    def index_states(self) -> "list[IndexState]":
+        """How far each index is that is open."""
+        return [] if self._indexes.made is None else self._indexes.made.states()
+
+    def open_indexes(self) -> None:
+        """Open the indexes of all corpora, so that no question has to wait for one; what fails is logged.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached.
+        """
+        with self.database.transaction() as session:
+            found = [summary.corpus for summary in corpora.list_all(session)]
+        for corpus in found:
+            try:
+                self.indexes.for_corpus(corpus)
+            except DatabaseUnavailableError:
+                raise
+            except Exception as error:
+                # The others are to be opened all the same; a question to this corpus tells what is wrong.
+                logger.error("the index of corpus %d cannot be opened: %s", corpus.id, type(error).__name__)
 
     def load_models(self) -> None:
         """Load all that answering a question needs.

@@ -237,7 +237,7 @@ def _caller(parts: Application, headers: Headers) -> Caller:
     if scheme.lower() != "bearer":
         raise InvalidKeyError
     with parts.database.transaction() as session:
-        return Caller(access.authenticate(session, secret).id, secret)
+        return Caller(access.authenticate(session, secret).key.id, secret)
 
 
 def _cipher(secret: str) -> AESGCM:

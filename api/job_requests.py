@@ -8,6 +8,7 @@ from uuid import UUID
 from starlette.datastructures import UploadFile
 
 from api.audit import by_key
+from api.auth import Caller
 from api.build import Application
 from api.encoders import CorpusEncoder
 from api.errors import BodyError, FolderError
@@ -18,13 +19,13 @@ from ingest.jobs import SentContent, create_for_files, create_for_paths
 from ingest.options import IngestOptions, JobRequest
 from ingest.readers import ReadOptions
 from store import corpora
-from store.types import Corpus, Key
+from store.types import Corpus
 
 BATCH_CHARACTERS = 20_000
 """Jobs of a server take turns by batches, so theirs are shorter than those of the command line."""
 
 
-def queue_paths(parts: Application, body: JobBody, key: Key) -> UUID:
+def queue_paths(parts: Application, body: JobBody, key: Caller) -> UUID:
     """Make a job for paths of the server; returns its id.
 
     Raises:
@@ -45,7 +46,7 @@ def queue_paths(parts: Application, body: JobBody, key: Key) -> UUID:
     return job_id
 
 
-def queue_files(parts: Application, form: JobForm, files: list[UploadFile], key: Key) -> UUID:
+def queue_files(parts: Application, form: JobForm, files: list[UploadFile], key: Caller) -> UUID:
     """Make a job for files that were sent; returns its id.
 
     Raises:

@@ -17,18 +17,18 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.asking import AskingThreads, Listening
+from api.auth import Caller, recognise
 from api.build import Application
 from api.compatible import only_corpus
-from api.errors import ApiError, MissingKeyError, problem_response
+from api.errors import ApiError, problem_response
 from api.schemas.answers import AnswerView, SearchView
 from api.schemas.documents import DocumentPartView
 from rag.answer import AskRequest
 from rag.errors import BusyError, RagError
 from rag.retriever.retriever import Mode
 from rag.search import SearchRequest
-from store import access, documents
+from store import documents
 from store.errors import StoreError
-from store.types import Key
 
 PATH = "/mcp"
 MOST_CHARACTERS = 20_000
@@ -41,7 +41,7 @@ READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 T = TypeVar("T")
 
-KeyOf = Callable[[Context[Any, Any]], Key]
+KeyOf = Callable[[Context[Any, Any]], Caller]
 
 
 class Tools:
@@ -72,7 +72,7 @@ class Tools:
         """
         listening = Listening()
 
-        def work(key: Key) -> AnswerView:
+        def work(key: Caller) -> AnswerView:
             parts = self._parts()
             asked = AskRequest(
                 question=question,
@@ -82,7 +82,8 @@ class Tools:
                 filters=filters or {},
                 session_id=session_id,
             )
-            return AnswerView.model_validate(parts.answerer.ask(asked, listening))
+            measured = self._asking().metrics.answer
+            return AnswerView.model_validate(measured(lambda: parts.answerer.ask(asked, listening)))
 
         try:
             begun = self._asking().start(self._guarded(context, work))
@@ -110,7 +111,7 @@ class Tools:
         one.
         """
 
-        def work(key: Key) -> SearchView:
+        def work(key: Caller) -> SearchView:
             request = SearchRequest(query, self._corpus(corpus), top_k, filters or {}, Mode(mode))
             return SearchView.model_validate(self._parts().searcher.search(request))
 
@@ -131,7 +132,7 @@ class Tools:
         long the whole text is.
         """
 
-        def work(key: Key) -> DocumentPartView:
+        def work(key: Caller) -> DocumentPartView:
             if start < 0 or (end is not None and end < start) or (version is not None and version < 1):
                 raise ToolError("Give 0 <= start <= end, and a version from 1 on.")
             with self._parts().database.transaction() as session:
@@ -156,11 +157,11 @@ class Tools:
         with self._parts().database.transaction() as session:
             return only_corpus(session)
 
-    async def _run(self, context: Context[Any, Any], work: Callable[[Key], T]) -> T:
+    async def _run(self, context: Context[Any, Any], work: Callable[[Caller], T]) -> T:
         """Do a tool's work in a thread for whoever calls."""
         return await to_thread.run_sync(self._guarded(context, work))
 
-    def _guarded(self, context: Context[Any, Any], work: Callable[[Key], T]) -> Callable[[], T]:
+    def _guarded(self, context: Context[Any, Any], work: Callable[[Caller], T]) -> Callable[[], T]:
         """A tool's work for whoever calls; what fails tells no more than over HTTP."""
 
         def guarded() -> T:
@@ -184,20 +185,6 @@ def make_server(tools: Tools, version: str) -> MCPServer[Any]:
     return server
 
 
-def key_in(headers: Headers | Any, parts: Application) -> Key:
-    """The key in a request's headers.
-
-    Raises:
-        MissingKeyError: There is none.
-        InvalidKeyError: It is unknown, expired or revoked.
-    """
-    scheme, _, secret = ((headers or {}).get("authorization") or "").partition(" ")
-    if scheme.lower() != "bearer" or not secret:
-        raise MissingKeyError
-    with parts.database.transaction() as session:
-        return access.authenticate(session, secret)
-
-
 class OverHttp:
     """The server over streamable HTTP, for those who have a key.
 
@@ -208,7 +195,7 @@ class OverHttp:
         self, parts: Callable[[], Application], asking: Callable[[], AskingThreads], version: str
     ) -> None:
         self._parts = parts
-        tools = Tools(parts, asking, lambda context: key_in(context.headers, parts()))
+        tools = Tools(parts, asking, lambda context: recognise(parts(), context.headers or {}))
         self._server = make_server(tools, version)
         # Whoever has no key is sent away, so that a page in a browser that was led here gets nothing.
         self._app: ASGIApp = self._server.streamable_http_app(
@@ -225,7 +212,7 @@ class OverHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            await to_thread.run_sync(key_in, Headers(scope=scope), self._parts())
+            await to_thread.run_sync(recognise, self._parts(), Headers(scope=scope))
         except (ApiError, StoreError) as error:
             await problem_response(error)(scope, receive, send)
             return

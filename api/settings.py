@@ -1,6 +1,7 @@
 """What can be set, by environment variables or a TOML file; `docs/settings.md` lists it for users."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,6 +125,12 @@ class Settings(BaseSettings):
     """Folder of the token-classification model that finds names of persons; None finds none."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
     """What is logged; None means INFO for the server and WARNING for all other commands."""
+    log_format: Literal["text", "json"] = "text"
+    """What a line of the log looks like."""
+    metrics: Literal["off", "key", "open"] = "key"
+    """Who gets `/metrics`: nobody, whoever has a key with the role reviewer, or everybody."""
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://.+")
+    """Where traces are sent (OTLP over HTTP); None: nowhere, unless OpenTelemetry's variables say so."""
 
     @property
     def checkpoint(self) -> Path:
@@ -175,6 +182,8 @@ def load_settings(**given: Any) -> Settings:
 def _complaint(found: Any) -> str:
     name = ".".join(str(part) for part in found["loc"])
     if found["type"] == "extra_forbidden":
-        return f"There is no setting {name!r}. Known settings: {', '.join(Settings.model_fields)}."
+        near = get_close_matches(name.removeprefix("rag_"), Settings.model_fields, 1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        return f"There is no setting {name!r}. {meant}Known settings: {', '.join(Settings.model_fields)}."
     shown = "" if name in ("database_url", "vault_key") else f"={found['input']!r}"
     return f"RAG_{name.upper()}{shown} cannot be used: {found['msg']}. See docs/settings.md."

@@ -73,7 +73,8 @@ def _begin(
 ) -> "tuple[Listening, asyncio.Future[Answer]]":
     threads: AskingThreads = request.app.state.asking
     listening = Listening()
-    return listening, threads.start(lambda: parts.answerer.ask(asked, listening))
+    measured = threads.metrics.answer
+    return listening, threads.start(lambda: measured(lambda: parts.answerer.ask(asked, listening)))
 
 
 async def _hung_up(request: Request) -> None:

@@ -8,14 +8,14 @@ question → check → understand (a follow-up stands alone, words are spelt as 
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from rag import tracing
 from rag.citation import AnswerSentence, Citation, cite, sentences_of
+from rag.clock import Clock
 from rag.errors import AbandonedError, QuestionError
 from rag.generator.generate import AnswerGenerator, Generated
 from rag.generator.passages import Passage
@@ -160,6 +160,12 @@ class Answerer:
             UnknownCorpusError, UnknownSessionError, UnknownResponseError, TurnError, EncoderMismatchError,
                 FilterError: see their messages.
         """
+        with tracing.span(tracing.answering(request.corpus)) as span:
+            answer = self._ask(request, listener)
+            span.set_attributes(_traced(answer))
+        return answer
+
+    def _ask(self, request: AskRequest, listener: Listener | None) -> Answer:
         clock = Clock()
         question = check_question(request.question)
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
@@ -170,11 +176,11 @@ class Answerer:
                 session, request.user, request.session_id, request.parent_id, request.replaces
             )
             before = sessions.turns_before(session, place, TURNS_READ)
-        with clock.stage("retrieve"):
+        with clock.stage("retrieve", tracing.retrieving(corpus.name, top_k)):
             understood = understand(question, _exchanges(before), self.retriever.vocabulary(corpus))
             found = self.retriever.find(understood.query, corpus, top_k, request.filters, fusion=self.fusion)
             read = widen(self.database, found.hits, request.expand)
-        with clock.stage("generate"):
+        with clock.stage("generate", tracing.generating(self.generator.name, request.generation)):
             if listener:
                 listener.found(answer_hits(found.hits, ()))
             watcher = _Watcher(listener, self.generator.calibration.threshold)
@@ -233,6 +239,16 @@ class Answerer:
         return answer
 
 
+def _traced(answer: Answer) -> dict[str, str | bool | float]:
+    return {
+        "gen_ai.conversation.id": str(answer.session_id),
+        "gen_ai.response.id": str(answer.response_id),
+        "gen_ai.response.model": answer.model,
+        "groundwork.abstained": answer.abstained,
+        "groundwork.answerable_probability": answer.answerable_probability,
+    }
+
+
 def _exchanges(turns: Sequence[Turn]) -> list[Exchange]:
     return [Exchange(turn.query, turn.answer) for turn in turns]
 
@@ -252,26 +268,6 @@ class _Watcher:
     def write(self, text: str) -> None:
         if self._listener:
             self._listener.write(text)
-
-
-class Clock:
-    """Times the stages of an answer."""
-
-    def __init__(self) -> None:
-        self._begun = time.perf_counter()
-        self._stages: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time what runs inside as one stage."""
-        begun = time.perf_counter()
-        yield
-        self._stages[name] = time.perf_counter() - begun
-
-    def milliseconds(self) -> dict[str, float]:
-        """Each stage and the total so far, in milliseconds."""
-        stages = {**self._stages, "total": time.perf_counter() - self._begun}
-        return {name: round(seconds * 1000, 2) for name, seconds in stages.items()}
 
 
 def check_question(question: str) -> str:

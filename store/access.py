@@ -1,4 +1,4 @@
-"""Who may call: users and their API keys."""
+"""Who may call: the API keys of users."""
 
 import hashlib
 import secrets
@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, Select, func, insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from store.errors import InvalidKeyError, UnknownKeyError
+from store import users
+from store.errors import InvalidKeyError, KeyScopeError, UnknownKeyError
 from store.positions import Batch, parse_position, position
 from store.tables import KeyRow, UserRow
-from store.types import Key, Role
+from store.types import Key, Role, User
 
 SECRET_BYTES = 32
 PREFIX_CHARACTERS = 10
@@ -28,22 +28,42 @@ class NewKey:
     secret: str
 
 
-def ensure_user(session: Session, name: str) -> UUID:
-    """The id of the user of this name, made now if there is none; two callers at once get the same."""
-    session.execute(
-        insert(UserRow).values(id=uuid4(), name=name).on_conflict_do_nothing(index_elements=["name"])
-    )
-    return session.scalars(select(UserRow.id).where(UserRow.name == name)).one()
+@dataclass(frozen=True)
+class Authenticated:
+    """A key that was recognised by its secret, and whose it is."""
+
+    key: Key
+    user: User
+
+    @property
+    def role(self) -> Role:
+        """What the key may do: its own role, or its user's if that is less."""
+        return self.key.role if self.user.role is None else lesser(self.key.role, self.user.role)
+
+
+def lesser(one: Role, other: Role) -> Role:
+    """The role of these two that may less."""
+    return min(one, other, key=tuple(Role).index)
 
 
 def create_key(session: Session, user: str, role: Role, expires_at: datetime | None = None) -> NewKey:
-    """Make an API key for a user, who is made too if unknown; `expires_at` None lets it be good for ever."""
+    """Make an API key for a user, who is made too if unknown; `expires_at` None lets it be good for ever.
+
+    Raises:
+        KeyScopeError: The user's own role does not allow as much.
+    """
     secret = "gw_" + secrets.token_urlsafe(SECRET_BYTES)
     key_id = uuid4()
+    owner = users.get(session, users.ensure(session, user))
+    if owner.role is not None and lesser(role, owner.role) != role:
+        raise KeyScopeError(
+            f"{user!r} is a {owner.role}, so no key of this user can have the role {role}. Make a key of a "
+            f"lesser role, or change the user's: rag users change {user} --role {role}"
+        )
     session.execute(
         insert(KeyRow).values(
             id=key_id,
-            user_id=ensure_user(session, user),
+            user_id=owner.id,
             role=role,
             prefix=secret[:PREFIX_CHARACTERS],
             hash=_hash(secret),
@@ -53,24 +73,27 @@ def create_key(session: Session, user: str, role: Role, expires_at: datetime | N
     return NewKey(_key(session.execute(_keys().where(KeyRow.id == key_id)).one()), secret)
 
 
-def authenticate(session: Session, secret: str) -> Key:
-    """The key whose secret this is.
+def authenticate(session: Session, secret: str) -> Authenticated:
+    """The key whose secret this is, and its user.
 
     Raises:
-        InvalidKeyError: There is none, it was revoked, or its time is over (by the database's clock).
+        InvalidKeyError: There is none, it was revoked, its time is over (by the database's clock), or its
+            user is disabled.
     """
     unexpired = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > func.now())
     row = session.execute(
-        _keys().where(KeyRow.hash == _hash(secret), KeyRow.revoked_at.is_(None), unexpired)
+        _keys()
+        .add_columns(KeyRow.user_id)
+        .where(
+            KeyRow.hash == _hash(secret),
+            KeyRow.revoked_at.is_(None),
+            unexpired,
+            UserRow.disabled_at.is_(None),
+        )
     ).one_or_none()
     if row is None:
         raise InvalidKeyError
-    return _key(row)
-
-
-def list_users(session: Session) -> list[str]:
-    """The names of all users, those without keys included, in order."""
-    return list(session.scalars(select(UserRow.name).order_by(UserRow.name)))
+    return Authenticated(_key(row), users.get(session, row.user_id))
 
 
 def list_keys(session: Session) -> list[Key]:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Row, Select, insert, or_, select, tuple_
 from sqlalchemy.orm import Session
 
-from store.access import ensure_user
+from store import users
 from store.errors import UnknownResponseError, UnknownSessionError
 from store.positions import parse_position, position
 from store.responses import (
@@ -34,7 +34,7 @@ def open_session(session: Session, user: str, corpus_id: int | None) -> UUID:
     A corpus that was deleted meanwhile is left out, as in the conversations from before.
     """
     session_id = uuid4()
-    user_id = ensure_user(session, user)
+    user_id = users.ensure(session, user)
     corpus_id = _if_there(session, corpus_id)
     session.execute(insert(SessionRow).values(id=session_id, user_id=user_id, corpus_id=corpus_id))
     return session_id
@@ -66,7 +66,7 @@ def record_response(session: Session, response: NewResponse) -> UUID:
             id=response.id,
             session_id=response.session_id,
             parent_id=response.parent_id,
-            user_id=ensure_user(session, response.user),
+            user_id=users.ensure(session, response.user),
             corpus_id=_if_there(session, response.corpus_id),
             question=response.question,
             answer=response.answer,

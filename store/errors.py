@@ -85,6 +85,34 @@ class UnknownKeyError(StoreError):
         super().__init__(f"There is no key {key_id}. List the keys to find its id.")
 
 
+class UnknownUserError(StoreError):
+    """No user has this name or id."""
+
+    def __init__(self, user: str | UUID):
+        self.user = user
+        super().__init__(f"There is no user {str(user)[:200]!r}. Make one with `rag users create`.")
+
+
+class UnknownGroupError(StoreError):
+    """No group has this name or id."""
+
+    def __init__(self, group: str | UUID):
+        self.group = group
+        super().__init__(f"There is no group {str(group)[:200]!r}. Make one with `rag groups create`.")
+
+
+class NameTakenError(StoreError):
+    """A user or group of this name is there already."""
+
+    def __init__(self, what: str, name: str):
+        self.name = name
+        super().__init__(f"There is a {what} {name!r} already. Choose another name, or change that one.")
+
+
+class KeyScopeError(StoreError):
+    """A key is to be allowed what it cannot be."""
+
+
 class UnknownJobError(StoreError):
     """No job has this id."""
 
@@ -207,10 +235,13 @@ class FilterError(StoreError):
 
 
 class InvalidKeyError(StoreError):
-    """The API key is unknown, expired or revoked."""
+    """The API key is unknown, expired or revoked, or its user is disabled."""
 
     def __init__(self) -> None:
-        super().__init__("The API key is unknown, expired or revoked. Make one with `rag keys create`.")
+        super().__init__(
+            "The API key is unknown, expired or revoked, or its user is disabled. "
+            "Make one with `rag keys create`."
+        )
 
 
 class InvalidCursorError(StoreError):
@@ -242,3 +273,7 @@ class RequestRunningError(StoreError):
         super().__init__(
             f"The request with the Idempotency-Key {name[:100]!r} is still worked on. Send it again later."
         )
+
+
+class BackupError(StoreError):
+    """A backup cannot be written, read or put back."""

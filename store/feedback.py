@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, ColumnElement, Row, Select, delete, func, litera
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from store.access import ensure_user
+from store import users
 from store.errors import UnknownFeedbackError
 from store.positions import Batch, parse_position, position
 from store.tables import FeedbackRow, UserRow
@@ -68,7 +68,7 @@ def give(
     """Record what a user thinks of a response; it takes the place of what they thought before."""
     said = {"thumb": thumb, "comment": comment, "correction": correction}
     statement = insert(FeedbackRow).values(
-        id=uuid4(), response_id=response_id, user_id=ensure_user(session, user), **said
+        id=uuid4(), response_id=response_id, user_id=users.ensure(session, user), **said
     )
     inserted = literal_column("xmax = 0", Boolean())  # PostgreSQL's mark of a row that was not updated
     written = session.execute(

@@ -30,8 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from store import job_uploads
-from store.access import ensure_user
+from store import job_uploads, users
 from store.errors import JobStateError, JobTakenError, UnknownJobError
 from store.tables import CorpusRow, JobRow, UserRow
 
@@ -126,7 +125,7 @@ def create(session: Session, job: NewJob) -> UUID:
         insert(JobRow).values(
             id=job_id,
             corpus_id=job.corpus_id,
-            user_id=None if job.user is None else ensure_user(session, job.user),
+            user_id=None if job.user is None else users.ensure(session, job.user),
             kind=job.kind,
             status=job.status,
             request=dict(job.request),
@@ -185,7 +184,7 @@ def waiting(session: Session, host: str, limit: int) -> list[Job]:
         .where(
             func.coalesce(JobRow.host, host) == host,
             JobRow.corpus_id.is_not(None),
-            or_(JobRow.status == JobStatus.QUEUED, and_(JobRow.status == JobStatus.RUNNING, not_(_HELD))),
+            or_(JobRow.status == JobStatus.QUEUED, and_(JobRow.status == JobStatus.RUNNING, not_(HELD))),
         )
         .order_by(JobRow.started_at, JobRow.id)
         .limit(limit)
@@ -355,7 +354,7 @@ def lock_key(job_id: UUID) -> int:
     return int.from_bytes(job_id.bytes[:8], "big", signed=True)
 
 
-_HELD: ColumnElement[bool] = literal_column(
+HELD: ColumnElement[bool] = literal_column(
     # `lock_key` in SQL; pg_locks shows a key of 64 bits as two halves.
     "(('x' || left(replace(jobs.id::text, '-', ''), 16))::bit(64)::bigint IN ("
     "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' "
@@ -366,7 +365,7 @@ _HELD: ColumnElement[bool] = literal_column(
 
 
 def _jobs() -> Select[*tuple[Any, ...]]:
-    dead = and_(JobRow.status == JobStatus.RUNNING, not_(_HELD))
+    dead = and_(JobRow.status == JobStatus.RUNNING, not_(HELD))
     return (
         select(
             *(column for column in JobRow.__table__.columns if column.key != "status"),

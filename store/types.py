@@ -47,6 +47,45 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class Verb(StrEnum):
+    """A kind of use; a role allows some of them, and a key may be held to fewer still."""
+
+    READ = "read"
+    """Search, and read documents, responses and jobs."""
+    ASK = "ask"
+    INGEST = "ingest"
+    """Send, change and delete documents; make corpora; work with jobs."""
+    REVIEW = "review"
+    """See and judge what others asked."""
+    ADMINISTER = "administer"
+
+
+@dataclass(frozen=True)
+class User:
+    """A person or program; `role` bounds all that it does, None: each of its keys has a role of its own."""
+
+    id: UUID
+    name: str
+    display_name: str | None
+    email: str | None
+    role: Role | None
+    disabled_at: datetime | None
+    created_at: datetime
+    groups: tuple[str, ...] = ()
+    """The names of its groups, in order."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Users that are given rights together."""
+
+    id: UUID
+    name: str
+    description: str | None
+    members: int
+    created_at: datetime
+
+
 @dataclass(frozen=True)
 class Corpus:
     """A named set of documents, all embedded by one encoder."""

@@ -50,7 +50,7 @@ def running(data_dir: Path | None, *, log_level: str = "WARNING", **given: Any) 
     from api.settings import load_settings
 
     settings = load_settings(data_dir=data_dir, **given)
-    configure_logging(settings.log_level or log_level)
+    configure_logging(settings.log_level or log_level, settings.log_format)
     with opened(settings) as application:
         yield application
 

@@ -9,16 +9,18 @@ from typing import Any, NoReturn
 import typer
 
 from api.cli import (
-    access,
     ask,
     audit,
+    backup,
     corpora,
     documents,
     duplicates,
     evaluate,
+    groups,
     index,
     ingest,
     jobs,
+    keys,
     mcp,
     models,
     privacy,
@@ -26,7 +28,9 @@ from api.cli import (
     responses,
     retrieval,
     serve,
+    settings,
     synthesize,
+    users,
 )
 from api.cli.exits import ExitCode, error_line, exit_code_of
 from api.threads import let_waiting_threads_sleep
@@ -65,11 +69,15 @@ def _register() -> None:
     app.add_typer(responses.app, name="responses")
     app.add_typer(index.app, name="index")
     app.add_typer(retrieval.app, name="retrieval")
-    app.add_typer(access.keys_app, name="keys")
-    app.add_typer(access.users_app, name="users")
+    app.add_typer(keys.app, name="keys")
+    app.add_typer(users.app, name="users")
+    app.add_typer(groups.app, name="groups")
     app.add_typer(privacy.vault_app, name="vault")
     app.command("forget")(privacy.forget)
     app.add_typer(audit.app, name="audit")
+    app.command("settings")(settings.settings)
+    app.command("backup")(backup.backup)
+    app.command("restore")(backup.restore)
 
 
 _register()

@@ -21,17 +21,16 @@ def mcp(
         import anyio
 
         from api.asking import AskingThreads
+        from api.auth import Caller, caller_with_key
         from api.mcp import Tools, make_server
+        from api.metrics import Metrics
         from api.version import version
-        from store import access
-        from store.types import Key
 
-        def caller(context: object) -> Key:
-            with application.database.transaction() as session:
-                return access.authenticate(session, key)
+        def caller(context: object) -> Caller:
+            return caller_with_key(application, key)
 
         caller(None)  # a wrong key is told now, and not at the first question
-        asking = AskingThreads.of(application.settings)
+        asking = AskingThreads.of(application.settings, Metrics())
         server = make_server(Tools(lambda: application, lambda: asking, caller), version())
         try:
             anyio.run(server.run_stdio_async)

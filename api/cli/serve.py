@@ -1,5 +1,6 @@
 """`rag serve` and `rag migrate`."""
 
+import logging
 import math
 import signal
 import socket
@@ -14,6 +15,8 @@ from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from api.build import Application
+
+logger = logging.getLogger(__name__)
 
 
 def serve(
@@ -51,7 +54,7 @@ def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from store.postgres import pending_migrations
 
     settings = load_settings(data_dir=data_dir)
-    configure_logging(settings.log_level or "WARNING")
+    configure_logging(settings.log_level or "WARNING", settings.log_format)
     application = build(settings)
     try:
         pending = pending_migrations(application.database)
@@ -86,8 +89,13 @@ def _run(application: "Application", listening: socket.socket) -> None:
 
     from api.app import create_app
     from api.connections import allow_many_connections, patient_for
+    from api.settings_in_force import unknown_variables
+    from api.tracing import configure_tracing
 
     settings = application.settings
+    configure_tracing(settings)
+    for complaint in unknown_variables():
+        logger.warning(complaint)
     allow_many_connections()
     config = uvicorn.Config(
         create_app(settings, application),

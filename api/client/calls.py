@@ -33,6 +33,7 @@ from api.schemas.sessions import (
     SessionChangeBody,
     SessionView,
 )
+from api.schemas.users import CallerView, GroupBody, GroupChange, GroupView, UserBody, UserChange, UserView
 from store.feedback import Thumb
 from store.job_documents import DocumentOutcome
 
@@ -288,6 +289,71 @@ def create_key(body: KeyBody) -> Call[NewKeyView]:
 def revoke_key(key_id: UUID) -> Call[KeyView]:
     """Revoke a key."""
     return Call("DELETE", f"/v1/keys/{key_id}", KeyView)
+
+
+def list_users() -> Listing[UserView]:
+    """List users, oldest first."""
+    return Listing("/v1/users", UserView, "users")
+
+
+def create_user(body: UserBody) -> Call[UserView]:
+    """Make a user."""
+    return Call("POST", "/v1/users", UserView, body=body)
+
+
+def show_caller() -> Call[CallerView]:
+    """Ask who you are, and what you may do."""
+    return Call("GET", "/v1/users/me", CallerView)
+
+
+def show_user(user_id: UUID) -> Call[UserView]:
+    """Show a user."""
+    return Call("GET", f"/v1/users/{user_id}", UserView)
+
+
+def change_user(user_id: UUID, body: UserChange) -> Call[UserView]:
+    """Change a user: what is set in the body, and nothing else."""
+    return Call("PATCH", f"/v1/users/{user_id}", UserView, body=body)
+
+
+def list_groups() -> Listing[GroupView]:
+    """List groups, oldest first."""
+    return Listing("/v1/groups", GroupView, "groups")
+
+
+def create_group(body: GroupBody) -> Call[GroupView]:
+    """Make a group."""
+    return Call("POST", "/v1/groups", GroupView, body=body)
+
+
+def show_group(group_id: UUID) -> Call[GroupView]:
+    """Show a group."""
+    return Call("GET", f"/v1/groups/{group_id}", GroupView)
+
+
+def change_group(group_id: UUID, body: GroupChange) -> Call[GroupView]:
+    """Change a group: what is set in the body, and nothing else."""
+    return Call("PATCH", f"/v1/groups/{group_id}", GroupView, body=body)
+
+
+def delete_group(group_id: UUID) -> Call[Nothing]:
+    """Delete a group."""
+    return Call("DELETE", f"/v1/groups/{group_id}", Nothing)
+
+
+def list_members(group_id: UUID) -> Listing[UserView]:
+    """List the users in a group."""
+    return Listing(f"/v1/groups/{group_id}/members", UserView, "users")
+
+
+def add_member(group_id: UUID, user_id: UUID) -> Call[UserView]:
+    """Put a user into a group."""
+    return Call("PUT", f"/v1/groups/{group_id}/members/{user_id}", UserView)
+
+
+def remove_member(group_id: UUID, user_id: UUID) -> Call[UserView]:
+    """Take a user out of a group."""
+    return Call("DELETE", f"/v1/groups/{group_id}/members/{user_id}", UserView)
 
 
 def health() -> Call[HealthView]:

@@ -7,7 +7,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response, status
 from fastapi.sse import EventSourceResponse
 
-from api.auth import Parts, ReaderKey
+from api.auth import Caller, Parts, ReaderKey
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, RoleError, UnknownStreamError, problems
 from api.events import LastEventId, events
@@ -35,7 +35,6 @@ from store.errors import (
     UnknownResponseError,
     UnknownSessionError,
 )
-from store.types import Key
 
 router = APIRouter(prefix="/v1", tags=["questions"])
 
@@ -126,7 +125,7 @@ async def resume_stream(
     return await _resumed(request, parts, key, place)
 
 
-async def _resumed(request: Request, parts: Application, key: Key, place: Place) -> Response:
+async def _resumed(request: Request, parts: Application, key: Caller, place: Place) -> Response:
     stream = _streams(request).find(place.stream_id, key.id)
     await to_thread.run_sync(_check_corpus, parts, stream.corpus)
     if not stream.has_after(place.number):

@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
-from api.auth import Parts, ReaderKey
+from api.auth import Caller, Parts, ReaderKey
 from api.build import Application
 from api.chat import Chunks, completion, stream
 from api.compatible import MODEL, OF_CORPUS, corpus_of, model_of, question_of, text_of
@@ -28,7 +28,6 @@ from rag.errors import BusyError, QuestionError
 from rag.generator.settings import GenerationSettings
 from store import corpora
 from store.errors import EncoderMismatchError, FilterError, UnknownCorpusError, UnknownSessionError
-from store.types import Key
 
 router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], responses=OF_EVERY_ROUTE)
 
@@ -110,7 +109,7 @@ def show_model(model: str, parts: Parts, key: ReaderKey) -> ModelView:
         raise UnknownModelError(model) from None
 
 
-def _asked(body: ChatBody, parts: Application, key: Key) -> AskRequest:
+def _asked(body: ChatBody, parts: Application, key: Caller) -> AskRequest:
     with parts.database.transaction() as session:
         corpus = corpus_of(session, body.model, body.corpus)
     return AskRequest(

@@ -1,6 +1,6 @@
 """Whether the server is up, and whether it can answer."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.auth import Parts
@@ -10,6 +10,9 @@ from store.errors import DatabaseUnavailableError
 from store.postgres import pending_migrations
 
 router = APIRouter(tags=["health"])
+
+MOST_BEHIND_S = 60.0
+"""For so long an index may be without the newest changes, as while it takes in very many of them."""
 
 
 class HealthView(BaseModel):
@@ -25,6 +28,7 @@ class ReadyView(BaseModel):
     database: bool = True
     migrations: bool = True
     models: bool = True
+    indexes: bool = True
 
 
 @router.get("/health", summary="Is the process up?")
@@ -34,18 +38,18 @@ async def health() -> HealthView:
 
 
 @router.get("/ready", summary="Can it answer questions?", responses=problems(NotReadyError))
-def ready(parts: Parts) -> ReadyView:
-    """Asks the database and looks whether the models are loaded. Needs no key.
+def ready(request: Request, parts: Parts) -> ReadyView:
+    """Asks the database, and looks whether the models are loaded and the indexes are open and in step.
 
-    503 names all reasons why questions cannot be answered now.
+    Needs no key. 503 names all reasons why questions cannot be answered, or not from what was ingested.
     """
-    reasons = reasons_not_ready(parts)
+    reasons = reasons_not_ready(request, parts)
     if reasons:
         raise NotReadyError(reasons)
     return ReadyView()
 
 
-def reasons_not_ready(parts: Application) -> list[str]:
+def reasons_not_ready(request: Request, parts: Application) -> list[str]:
     """What keeps the application from answering questions; empty when nothing does."""
     reasons = []
     try:
@@ -55,4 +59,9 @@ def reasons_not_ready(parts: Application) -> list[str]:
         reasons.append("The database cannot be reached.")
     if not parts.models_loaded:
         reasons.append("The models are not loaded; if this stays so, the server's log says why.")
+    elif not request.app.state.background.indexes_opened:
+        reasons.append("The indexes are being opened; if this stays so, the server's log says why.")
+    behind_s = max((state.behind_s for state in parts.index_states()), default=0.0)
+    if behind_s > MOST_BEHIND_S + 2 * parts.settings.refresh_interval_s:
+        reasons.append(f"An index has not caught up for {behind_s:.0f} s; the server's log says why.")
     return reasons

@@ -15,7 +15,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.datastructures import UploadFile
 
 from api.audit import by_key
-from api.auth import ContributorKey, Parts, ReaderKey
+from api.auth import Caller, ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
 from api.events import LastEventId
@@ -44,7 +44,6 @@ from store.errors import (
 from store.job_documents import DocumentOutcome
 from store.jobs import FINISHED, Wanted
 from store.positions import Batch, parse_position, position
-from store.types import Key
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=OF_EVERY_ROUTE)
 
@@ -248,7 +247,7 @@ def _view(parts: Application, job_id: UUID) -> JobView:
         return JobView.of(jobs.get(session, job_id))
 
 
-def _ask(parts: Application, job_id: UUID, wanted: Wanted, key: Key) -> JobView:
+def _ask(parts: Application, job_id: UUID, wanted: Wanted, key: Caller) -> JobView:
     with parts.database.transaction() as session:
         jobs.ask(session, job_id, wanted)
         by_key(session, key, f"job.{wanted}", str(job_id))

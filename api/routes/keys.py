@@ -12,7 +12,7 @@ from api.paging import AS_JSONL, Paged
 from api.schemas.access import KeyBody, KeysView, KeyView, NewKeyView
 from api.schemas.fields import Text
 from store import access
-from store.errors import InvalidCursorError, UnknownKeyError
+from store.errors import InvalidCursorError, KeyScopeError, UnknownKeyError
 from store.positions import Batch
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=OF_EVERY_ROUTE)
@@ -40,9 +40,12 @@ def list_keys(
     return paging.give("keys", {"user": user}, fetch, lambda views, cursor: KeysView(keys=views, next=cursor))
 
 
-@router.post("", summary="Make a key", status_code=status.HTTP_201_CREATED)
+@router.post("", summary="Make a key", status_code=status.HTTP_201_CREATED, responses=problems(KeyScopeError))
 def create_key(body: KeyBody, parts: Parts, key: AdministratorKey) -> NewKeyView:
-    """Makes a key for a user, who is made too if unknown. The secret is in this response and nowhere else."""
+    """Makes a key for a user, who is made too if unknown. The secret is in this response and nowhere else.
+
+    A user's own role bounds its keys: one of a greater role is refused.
+    """
     with parts.database.transaction() as session:
         new = access.create_key(session, body.user, body.role, body.expires_at)
         by_key(session, key, "key.create", str(new.key.id), {"user": body.user, "role": body.role})

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.orm import Session
 
 from api.audit import by_key
-from api.auth import Parts, ReaderKey, allows
+from api.auth import Caller, Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, RoleError, problems
 from api.paging import AS_JSONL, Paged, jsonl
 from api.schemas.fields import Text
@@ -19,7 +19,7 @@ from store.errors import InvalidCursorError, UnknownResponseError
 from store.positions import Batch
 from store.responses import Response as LoggedResponse
 from store.responses import ResponseFilter, ResponseSummary
-from store.types import Key, Role
+from store.types import Role
 
 router = APIRouter(prefix="/v1/responses", tags=["responses"], responses=OF_EVERY_ROUTE)
 
@@ -108,7 +108,7 @@ def _told(wanted: ResponseFilter) -> dict[str, str]:
     return {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "text"}
 
 
-def whose(key: Key, user: str | None) -> str | None:
+def whose(key: Caller, user: str | None) -> str | None:
     """Whose log entries a caller gets who asks for those of `user`; None is everybody's.
 
     Raises:
@@ -121,7 +121,7 @@ def whose(key: Key, user: str | None) -> str | None:
     return key.user
 
 
-def check_may_see(key: Key, response: LoggedResponse) -> None:
+def check_may_see(key: Caller, response: LoggedResponse) -> None:
     """See to it that a response is the caller's, or the caller a reviewer.
 
     Raises:

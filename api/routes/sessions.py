@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response, status
 from sqlalchemy.orm import Session
 
 from api.audit import by_key
-from api.auth import Parts, ReaderKey, allows
+from api.auth import Caller, Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
 from api.routes.responses import WHOLE_PER_FETCH, whole_responses, whose
@@ -28,7 +28,7 @@ from store.errors import InvalidCursorError, UnknownCorpusError, UnknownResponse
 from store.positions import Batch
 from store.responses import ResponseSummary
 from store.sessions import SessionFilter, SessionSummary
-from store.types import Key, Role
+from store.types import Role
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=OF_EVERY_ROUTE)
 
@@ -184,7 +184,7 @@ def export_session(session_id: UUID, parts: Parts, key: ReaderKey) -> Any:
     return jsonl(fetch)
 
 
-def _readable(session: Session, session_id: UUID, key: Key) -> SessionSummary:
+def _readable(session: Session, session_id: UUID, key: Caller) -> SessionSummary:
     """The session, for its user and for reviewers.
 
     Raises:
@@ -193,7 +193,7 @@ def _readable(session: Session, session_id: UUID, key: Key) -> SessionSummary:
     return sessions.get(session, session_id, _acting_for(session, session_id, key, Role.REVIEWER))
 
 
-def _acting_for(session: Session, session_id: UUID, key: Key, needed: Role) -> str:
+def _acting_for(session: Session, session_id: UUID, key: Caller, needed: Role) -> str:
     """The user in whose name a key may do something: whoever's the session is if its role is sufficient."""
     if not allows(key.role, needed):
         return key.user

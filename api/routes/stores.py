@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy.orm import Session
 
 from api.audit import by_key
-from api.auth import ContributorKey, Parts, ReaderKey
+from api.auth import Caller, ContributorKey, Parts, ReaderKey
 from api.build import Application
 from api.compatible import (
     attributes_of,
@@ -58,7 +58,7 @@ from store.errors import (
     FilterError,
     UnknownCorpusError,
 )
-from store.types import CorpusSummary, Document, DocumentStatus, Key
+from store.types import CorpusSummary, Document, DocumentStatus
 
 router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], responses=OF_EVERY_ROUTE)
 
@@ -240,7 +240,7 @@ def search_store(store: Text, body: StoreSearchBody, parts: Parts, key: ReaderKe
     )
 
 
-def _upload(parts: Application, key: Key, file: UploadFile, corpus: str | None) -> FileView:
+def _upload(parts: Application, key: Caller, file: UploadFile, corpus: str | None) -> FileView:
     if corpus is None:
         with parts.database.transaction() as session:
             corpus = only_corpus(session)

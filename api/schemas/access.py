@@ -50,3 +50,10 @@ class KeysView(View):
 
     keys: list[KeyView]
     next: str | None = None
+
+
+class MeView(View):
+    """Who a request comes from."""
+
+    user: str
+    role: Role

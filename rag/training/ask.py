@@ -40,6 +40,8 @@ class AskSettings:
     """Of one paragraph."""
     least_f1: float = 0.8
     """Between the answer that was asked about and the reader's."""
+    least_confidence: float = 0.3
+    """How probable the reader must find it that there is an answer."""
     negative_share: float = 0.15
     """For how many of the kept questions there is also one with a passage that does not answer it."""
     batch_paragraphs: int = 24
@@ -86,9 +88,17 @@ def make_questions(
         asked = [w for w in _questions(wanted, asker.questioner) if acceptable(w.question, w.answer.text)]
         records = []
         for one, generated in zip(asked, _answers(asked, asker.reader), strict=True):
-            if token_f1(generated.text, one.answer.text) >= settings.least_f1:
+            if agrees(one.answer, generated, settings):
                 records += _records(one, generated, asker, rng.random() < settings.negative_share)
         yield Block(begin + len(batch), len(wanted), records)
+
+
+def agrees(answer: Answer, generated: Generated, settings: AskSettings) -> bool:
+    """Whether the reader found the answer that was asked about, and is sure enough of it."""
+    return (
+        generated.answerable_probability >= settings.least_confidence
+        and token_f1(generated.text, answer.text) >= settings.least_f1
+    )
 
 
 def _questions(wanted: Sequence[_Wanted], questioner: LocalGenerator) -> list[_Wanted]:
@@ -104,13 +114,13 @@ def _answers(asked: Sequence[_Wanted], reader: LocalGenerator) -> list[Generated
 
 def acceptable(question: str, answer: str) -> bool:
     """Whether a text has the form of one question, of some words, that does not tell its answer."""
-    words = normalise_answer(question).split()
-    told = f" {normalise_answer(answer)} " in f" {' '.join(words)} "
+    words = question.lower().split()
+    told = f" {normalise_answer(answer)} " in f" {normalise_answer(question)} "
     again = any(a == b for a, b in pairwise(words))
     return (
         question.endswith("?")
         and question.count("?") == 1
-        and LEAST_WORDS <= len(question.split()) <= MOST_WORDS
+        and LEAST_WORDS <= len(words) <= MOST_WORDS
         and type_of(question) != OTHER
         and not told
         and not again

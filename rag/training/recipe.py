@@ -1,4 +1,4 @@
-"""The data that the shipped generator was trained on, and how much of each set."""
+"""What the shipped generator was trained on, and how much of each set; it had none of the optional ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ RECIPE: dict[str, Part] = {
     "boolq-train": Part(limit=1500),
     "fairytale-train": Part(limit=500),
     "bioasq-train": Part(limit=600),
+    "wikipedia-questions": Part(limit=8000, optional=True),
+    "wikipedia-spans": Part(limit=4000, optional=True),
 }
 RECIPE_MIXTURE = Mixture(distractor_share=0.16, most_distractors=3, turned_share=0.08, cut_share=0.05)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from store.errors import DatabaseUnavailableError
+from store.figures import IndexState
 from store.index.keywords import KeywordIndex
 from store.index.local_index import LocalIndex
 from store.index.rank_bm25_index import RankBM25Index
@@ -77,6 +78,12 @@ class LocalIndexes:
             except Exception as error:
                 # Nothing is lost: the changes stay in the log, and the next refresh applies them again.
                 logger.error("refreshing the %r failed: %s", index, type(error).__name__)
+
+    def states(self) -> list[IndexState]:
+        """How far each index is that is open."""
+        with self._lock:
+            opened = dict(self._open)
+        return [IndexState(corpus_id, index.position, index.behind_s) for corpus_id, index in opened.items()]
 
     def discard(self, corpus: Corpus) -> None:
         """Close a deleted corpus's index and delete its files."""

@@ -97,6 +97,11 @@ class LocalIndex:
         """The index log's sequence number up to which its changes are in both indexes."""
         return self._position
 
+    @property
+    def behind_s(self) -> float:
+        """Seconds since the index last had all changes that were committed by then."""
+        return self._clock() - self._refreshed_at
+
     def __len__(self) -> int:
         return len(self._vectors)
 

@@ -1,6 +1,6 @@
 """The tables of the database; importing this package registers all of them on `Base.metadata`."""
 
-from store.tables.access import IdempotentRequestRow, KeyRow, UserRow
+from store.tables.access import GroupRow, IdempotentRequestRow, KeyRow, MemberRow, UserRow
 from store.tables.audit import AuditRow
 from store.tables.base import Base, among
 from store.tables.conversations import (
@@ -30,12 +30,14 @@ __all__ = [
     "DocumentRow",
     "DocumentVersionRow",
     "FeedbackRow",
+    "GroupRow",
     "IdempotentRequestRow",
     "IndexLogRow",
     "JobDocumentRow",
     "JobRow",
     "JobUploadRow",
     "KeyRow",
+    "MemberRow",
     "ParagraphRow",
     "ResponseCitationRow",
     "ResponseHitRow",

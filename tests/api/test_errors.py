@@ -19,6 +19,7 @@ FOR_THE_LOG_ONLY = {
     ingest.errors.ReadingError,
     ingest.errors.RequestError,
     store.errors.StoreError,
+    store.errors.BackupError,
     store.errors.IndexCorruptError,
     store.errors.UnknownJobError,
     ingest.errors.IngestError,

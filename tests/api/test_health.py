@@ -1,7 +1,9 @@
 import threading
+import time
 from collections.abc import Callable
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from api.build import Application, build
@@ -9,6 +11,7 @@ from api.lazy import Lazy
 from api.settings import Settings
 from rag.errors import CheckpointError
 from rag.generator.generate import LocalGenerator
+from store.figures import IndexState
 from tests.api.conftest import Clients, assert_problem, drop_database, extra_database, serving
 from tests.conftest import TestDatabases
 
@@ -19,9 +22,35 @@ def test_health_needs_no_key(clients: Clients) -> None:
 
 def test_ready_names_all_that_is_there(clients: Clients, application: Application) -> None:
     application.load_models()
-    response = clients.anonymous().get("/ready")
-    assert response.status_code == 200
-    assert response.json() == {"status": "ready", "database": True, "migrations": True, "models": True}
+    client, until = clients.anonymous(), time.monotonic() + 20
+    while (response := client.get("/ready")).status_code != 200 and time.monotonic() < until:
+        time.sleep(0.02)
+    assert response.json() == {
+        "status": "ready",
+        "database": True,
+        "migrations": True,
+        "models": True,
+        "indexes": True,
+    }
+
+
+def test_server_with_an_index_that_does_not_catch_up_is_not_ready(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Application, "index_states", lambda self: [IndexState(1, 5, 400.0)])
+    assert_problem(clients.anonymous().get("/ready"), 503, "not caught up for 400 s")
+
+
+def test_indexes_are_open_before_the_first_question(
+    settings: Settings, handbook: str, build_loaded: Callable[[Settings], Application]
+) -> None:
+    parts = build_loaded(settings.model_copy(update={"data_dir": settings.data_dir / "other"}))
+    with serving(settings, parts) as url:
+        until = time.monotonic() + 20
+        while httpx.get(f"{url}/ready").status_code != 200 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert len(parts.index_states()) == 1
+    parts.close()
 
 
 def test_server_is_up_but_not_ready_while_models_load(settings: Settings, generator: LocalGenerator) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from api.settings import Settings, SettingsError, load_settings
+from tests.api.command_line import Rag
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -52,7 +53,7 @@ def test_unusable_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str,
 def test_key_of_the_file_that_is_no_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "settings.toml").write_text('hots = "0.0.0.0"\n')
     monkeypatch.setenv("RAG_SETTINGS_FILE", str(tmp_path / "settings.toml"))
-    with pytest.raises(SettingsError, match="no setting 'hots'"):
+    with pytest.raises(SettingsError, match=r"no setting 'hots'. Did you mean 'host'\?"):
         load_settings()
 
 
@@ -71,3 +72,23 @@ def test_unusable_settings_file_is_named(
 def test_password_of_the_database_stays_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAG_DATABASE_URL", "postgresql://me:swordfish@host/name")
     assert "swordfish" not in repr(load_settings())
+
+
+def test_settings_in_force_are_shown_with_their_origin_and_without_secrets(
+    rag: Rag, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.toml").write_text('port = 1\nhost = "file"\ngenerator_api_key = "swordfish"\n')
+    monkeypatch.setenv("RAG_SETTINGS_FILE", str(tmp_path / "settings.toml"))
+    monkeypatch.setenv("RAG_PORT", "2")
+    monkeypatch.setenv("RAG_PROT", "3")
+    shown = rag("settings", "--data-dir", tmp_path, "--json")
+    assert shown.code == 0, shown.err
+    found = {one["variable"]: (one["value"], one["origin"]) for one in shown.json["settings"]}
+    assert list(found) == [f"RAG_{name.upper()}" for name in Settings.model_fields]
+    assert found["RAG_DATA_DIR"] == (str(tmp_path), "command line")
+    assert found["RAG_PORT"] == ("2", "environment")
+    assert found["RAG_HOST"] == ("file", "file")
+    assert found["RAG_GENERATOR_API_KEY"] == ("**********", "file")
+    assert found["RAG_FUSION"] == ("weighted", "default")
+    assert shown.json["unknown"] == ["RAG_PROT is no setting and has no effect. Did you mean RAG_PORT?"]
+    assert "swordfish" not in shown.out + rag("settings").out

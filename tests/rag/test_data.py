@@ -8,7 +8,7 @@ from rag.errors import DataError
 from rag.generator.passages import Passage
 from rag.training.data import Answer, Example, Source, read_examples
 from rag.training.mixture import Mixture, Split, gather, retrieve_distractors, retrieved_contexts
-from rag.training.recipe import recipe_sources
+from rag.training.recipe import Part, recipe_sources
 
 
 def line(number: int, **changes: object) -> dict[str, object]:
@@ -93,3 +93,27 @@ def test_gathering_depends_on_the_seed_alone(tmp_path: Path) -> None:
 def test_a_recipe_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"squad-train\.jsonl\.gz"):
         recipe_sources([tmp_path])
+
+
+def test_a_set_that_may_be_missing_is_left_out(tmp_path: Path) -> None:
+    recipe = {"a": Part(limit=5, repeat=2), "b": Part(optional=True), "c": Part(unanswerable_repeat=3)}
+    for name in ("a", "c"):
+        write(tmp_path / f"{name}.jsonl.gz", line(1))
+    assert recipe_sources([tmp_path], recipe) == (
+        Source(tmp_path / "a.jsonl.gz", 5, repeat=2),
+        Source(tmp_path / "c.jsonl.gz", unanswerable_repeat=3),
+    )
+
+
+def test_a_source_is_taken_as_often_as_it_says(tmp_path: Path) -> None:
+    without = line(1) | {"id": "none", "answers": [], "answerable": False}
+    path = write(tmp_path / "a.jsonl.gz", line(0), without)
+    split = gather([Source(path, repeat=2, unanswerable_repeat=3)], Mixture(0.0, 0.0, 0.0), seed=1)
+    assert sorted(e.id for e in split.train) == ["0", "0", *6 * ["none"]]
+
+
+def test_synthetic_examples_are_never_held_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", *(line(n) | {"synthetic": n % 2 == 0} for n in range(60)))
+    split = gather([Source(path)], Mixture(0.0, 0.0, dev_share=0.3), seed=1)
+    assert split.dev and not any(e.synthetic for e in split.dev)
+    assert any(e.synthetic for e in split.train)

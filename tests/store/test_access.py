@@ -4,16 +4,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from store import access
-from store.errors import InvalidKeyError, UnknownKeyError
+from store import access, users
+from store.errors import InvalidKeyError, KeyScopeError, UnknownKeyError
 from store.tables import KeyRow
 from store.types import Role
 
 
 def test_secret_opens_its_key(session: Session) -> None:
     new = access.create_key(session, "ann", Role.REVIEWER)
-    key = access.authenticate(session, new.secret)
+    found = access.authenticate(session, new.secret)
+    key = found.key
     assert key == new.key
+    assert found.user == users.named(session, "ann")
     assert (key.user, key.role, key.revoked_at) == ("ann", Role.REVIEWER, None)
 
 
@@ -53,12 +55,27 @@ def test_revoking_an_unknown_key_names_it(session: Session) -> None:
         access.revoke_key(session, UUID(int=7))
 
 
-def test_user_is_made_once(session: Session) -> None:
-    assert access.ensure_user(session, "ann") == access.ensure_user(session, "ann")
-    assert access.ensure_user(session, "bob") != access.ensure_user(session, "ann")
+def test_users_own_role_bounds_the_keys_that_there_are(session: Session) -> None:
+    secret = access.create_key(session, "ann", Role.REVIEWER).secret
+    assert access.authenticate(session, secret).role == Role.REVIEWER
+    users.change(session, users.named(session, "ann").id, {"role": Role.READER})
+    assert access.authenticate(session, secret).role == Role.READER
+    users.change(session, users.named(session, "ann").id, {"role": Role.ADMINISTRATOR})
+    assert access.authenticate(session, secret).role == Role.REVIEWER
 
 
-def test_users_are_listed_with_and_without_keys(session: Session) -> None:
-    access.create_key(session, "ann", Role.READER)
-    access.ensure_user(session, "abe")
-    assert access.list_users(session) == ["abe", "ann"]
+def test_key_beyond_its_users_role_is_refused_with_the_way_out(session: Session) -> None:
+    users.create(session, "ann", role=Role.CONTRIBUTOR)
+    access.create_key(session, "ann", Role.CONTRIBUTOR)
+    with pytest.raises(KeyScopeError, match="rag users change ann --role reviewer"):
+        access.create_key(session, "ann", Role.REVIEWER)
+
+
+def test_keys_of_a_disabled_user_are_refused_until_it_is_enabled(session: Session) -> None:
+    secret = access.create_key(session, "ann", Role.READER).secret
+    user = access.authenticate(session, secret).user
+    users.change(session, user.id, {"disabled": True})
+    with pytest.raises(InvalidKeyError):
+        access.authenticate(session, secret)
+    users.change(session, user.id, {"disabled": False})
+    assert access.authenticate(session, secret).user == user

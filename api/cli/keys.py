@@ -1,19 +1,18 @@
-"""`rag keys` and `rag users`."""
+"""`rag keys`."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from api.cli.common import AsJson, DataDir, check_name, plain, print_json, print_table, running, system_user
-from store.types import Key, Role
+from store.types import Role
 
-keys_app = typer.Typer(help="API keys for the server.", no_args_is_help=True)
-users_app = typer.Typer(help="Who has keys for the server.", no_args_is_help=True)
+app = typer.Typer(help="API keys for the server.", no_args_is_help=True)
 
 
-@keys_app.command("create")
+@app.command("create")
 def create(
     role: Annotated[Role, typer.Option(help="What the key may do; each may what those before it may.")],
     user: Annotated[str | None, typer.Option(help="Whose key; default: you.")] = None,
@@ -39,7 +38,7 @@ def create(
         print(f"{view.key}\n\nThe key of {view.user} ({view.role}). Keep it safe: it is not shown again.")
 
 
-@keys_app.command("list")
+@app.command("list")
 def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all keys, revoked ones too; never their secrets."""
     from api.schemas.access import KeyView
@@ -57,7 +56,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         print_table(["id", "user", "role", "key", "made", "expires", "revoked"], rows)
 
 
-@keys_app.command("revoke")
+@app.command("revoke")
 def revoke(
     key_id: Annotated[UUID, typer.Argument(metavar="ID", help="The key's id, as `rag keys list` shows it.")],
     data_dir: DataDir = None,
@@ -75,36 +74,3 @@ def revoke(
         print_json(KeyView.model_validate(key))
     else:
         print(f"The key {key.prefix}… of {key.user} is revoked.")
-
-
-@users_app.command("list")
-def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List all users with the roles of their valid keys, and how many keys were revoked."""
-    from store import access
-
-    with running(data_dir) as application, application.database.transaction() as session:
-        names = access.list_users(session)
-        keys = access.list_keys(session)
-    users: list[dict[str, Any]] = []
-    for name in names:
-        valid = [key for key in keys if key.user == name and _valid(key)]
-        users.append(
-            {
-                "name": name,
-                "roles": sorted({key.role for key in valid}),
-                "keys": len(valid),
-                "revoked_keys": sum(key.user == name and key.revoked_at is not None for key in keys),
-            }
-        )
-    if as_json:
-        print_json({"users": users})
-    else:
-        rows = [
-            [user["name"], ", ".join(user["roles"]), user["keys"], user["revoked_keys"]] for user in users
-        ]
-        print_table(["name", "roles", "keys", "revoked"], rows)
-
-
-def _valid(key: Key) -> bool:
-    expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
-    return key.revoked_at is None and not expired

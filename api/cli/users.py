@@ -1,0 +1,132 @@
+"""`rag users`."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from api.cli.common import AsJson, DataDir, check_name, plain, print_json, print_table, running
+from store.types import Key, Role, User
+
+app = typer.Typer(help="Who may use the server.", no_args_is_help=True)
+
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")]
+OwnRole = Annotated[
+    Role | None, typer.Option("--role", help="What bounds all keys of the user; default: each its own.")
+]
+DisplayName = Annotated[str | None, typer.Option("--display-name", help="How people call the user.")]
+Email = Annotated[str | None, typer.Option("--email", help="Where the user can be written to.")]
+
+
+@app.command("list")
+def list_users(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List all users with the roles of their valid keys, and how many keys were revoked."""
+    from api.schemas.users import UserView
+    from store import access, users
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        found = users.list_all(session)
+        keys = access.list_keys(session)
+    listed: list[dict[str, Any]] = []
+    for user in found:
+        own = [key for key in keys if key.user == user.name]
+        valid = [key for key in own if user.disabled_at is None and _valid(key)]
+        listed.append(
+            {
+                **plain(UserView.of(user)),
+                "roles": sorted({key.role for key in valid}),
+                "keys": len(valid),
+                "revoked_keys": sum(key.revoked_at is not None for key in own),
+            }
+        )
+    if as_json:
+        print_json({"users": listed})
+    else:
+        rows = [
+            [
+                user["name"],
+                user["role"],
+                ", ".join(user["groups"]),
+                ", ".join(user["roles"]),
+                user["keys"],
+                user["revoked_keys"],
+                "disabled" if user["disabled"] else "",
+            ]
+            for user in listed
+        ]
+        print_table(["name", "role", "groups", "roles of keys", "keys", "revoked", ""], rows)
+
+
+@app.command("create")
+def create(
+    name: UserName,
+    role: OwnRole = None,
+    display_name: DisplayName = None,
+    email: Email = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a user, without any key."""
+    from api.audit import by_command
+    from store import users
+
+    check_name(name, "user")
+    with running(data_dir) as application, application.database.transaction() as session:
+        user = users.create(session, name, role=role, display_name=display_name, email=email)
+        by_command(session, "user.create", name, {"role": role})
+    _tell(user, "is there now", as_json=as_json)
+
+
+@app.command("change")
+def change(
+    name: UserName,
+    role: OwnRole = None,
+    display_name: DisplayName = None,
+    email: Email = None,
+    no_role: Annotated[bool, typer.Option("--no-role", help="Let each key have its own role.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given, and nothing else."""
+    given = {"role": role, "display_name": display_name, "email": email}
+    changes: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    if no_role:
+        changes["role"] = None
+    _tell(_change(name, changes, data_dir), "is changed", as_json=as_json)
+
+
+@app.command("disable")
+def disable(name: UserName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Refuse all keys of a user from now on, until the user is enabled again."""
+    _tell(_change(name, {"disabled": True}, data_dir), "is disabled", as_json=as_json)
+
+
+@app.command("enable")
+def enable(name: UserName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Let a disabled user's keys be good again."""
+    _tell(_change(name, {"disabled": False}, data_dir), "is enabled", as_json=as_json)
+
+
+def _change(name: str, changes: dict[str, Any], data_dir: Any) -> User:
+    from api.audit import by_command
+    from store import users
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        user = users.change(session, users.named(session, name).id, changes)
+        by_command(session, "user.change", name, changes)
+    return user
+
+
+def _tell(user: User, what: str, *, as_json: bool) -> None:
+    from api.schemas.users import UserView
+
+    if as_json:
+        print_json(UserView.of(user))
+    else:
+        bound = f"as {user.role}" if user.role else "with the role of each key"
+        print(f"The user {user.name} {what}, {bound}.")
+
+
+def _valid(key: Key) -> bool:
+    expired = key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+    return key.revoked_at is None and not expired
