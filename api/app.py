@@ -14,6 +14,7 @@ from starlette.routing import Route
 from api.asking import AskingThreads
 from api.audit import ANCHOR_EVERY_S, anchor
 from api.build import Application, build
+from api.encryption import check_encryption
 from api.errors import add_error_responses
 from api.idempotency import Idempotency
 from api.job_runner import JobRunner
@@ -48,6 +49,7 @@ from api.settings import Settings
 from api.streams import Streams, StreamTimes
 from api.version import version
 from store.errors import DatabaseUnavailableError
+from store.postgres import pending_migrations
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts = await to_thread.run_sync(build, settings) if application is None else application
+        parts = await to_thread.run_sync(_built, settings) if application is None else application
         app.state.application = parts
         app.state.asking = AskingThreads.of(settings, metrics)
         streams = app.state.streams = Streams(times)
@@ -141,6 +143,18 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
     assistants = OverHttp(lambda: app.state.application, lambda: app.state.asking, version())
     app.router.routes.append(Route(PATH, assistants, include_in_schema=False))
     return app
+
+
+def _built(settings: Settings) -> Application:
+    """The application, if its key is the log's; whether its tables are up to date /ready tells."""
+    parts = build(settings)
+    try:
+        if not pending_migrations(parts.database):
+            check_encryption(parts.database)
+    except BaseException:
+        parts.close()
+        raise
+    return parts
 
 
 class Background:

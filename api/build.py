@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.audit import anchor
 from api.encoders import SharedEncoder
+from api.encryption import check_encryption, master_key
 from api.lazy import Lazy
 from api.settings import Settings, SettingsError, shipped_checkpoint
 from api.threads import choose_precision, let_waiting_threads_sleep, set_threads
@@ -212,7 +213,10 @@ def build(
     """
     let_waiting_threads_sleep()
     url = settings.database_url.get_secret_value() if settings.database_url else None
+    master = master_key(settings)
     database = open_database(url, settings.data_dir)
+    if master is not None:
+        database.seal_with(master)
 
     def make_indexes() -> "LocalIndexes":
         from store.index.local import ENGINES, LocalIndexes
@@ -275,6 +279,7 @@ def opened(settings: Settings) -> Iterator[Application]:
     Raises:
         DatabaseUnavailableError: PostgreSQL cannot be reached.
         PendingMigrationsError: Your database's tables are not up to date.
+        EncryptionKeyError: The log is encrypted, and the key is missing or is another.
     """
     application = build(settings)
     try:
@@ -282,6 +287,7 @@ def opened(settings: Settings) -> Iterator[Application]:
             if settings.database_url is not None:
                 raise PendingMigrationsError
             migrate(application.database)
+        check_encryption(application.database)
         try:
             yield application
         finally:

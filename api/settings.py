@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     """Secret that makes pseudonyms and opens the vault; needed where a corpus is anonymised."""
     vault_key_file: Path | None = None
     """File with that secret, in its place."""
+    encryption_key: SecretStr | None = None
+    """Secret that what was asked and answered is encrypted with; None leaves it as it is."""
+    encryption_key_file: Path | None = None
+    """File with that secret, in its place."""
     names_model: Path | None = None
     """Folder of the token-classification model that finds names of persons; None finds none."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None
@@ -185,5 +189,5 @@ def _complaint(found: Any) -> str:
         near = get_close_matches(name.removeprefix("rag_"), Settings.model_fields, 1)
         meant = f"Did you mean {near[0]!r}? " if near else ""
         return f"There is no setting {name!r}. {meant}Known settings: {', '.join(Settings.model_fields)}."
-    shown = "" if name in ("database_url", "vault_key") else f"={found['input']!r}"
+    shown = "" if name in ("database_url", "vault_key", "encryption_key") else f"={found['input']!r}"
     return f"RAG_{name.upper()}{shown} cannot be used: {found['msg']}. See docs/settings.md."

@@ -1,12 +1,9 @@
 """The key of the vault, as the settings give it."""
 
-import secrets
-
-from api.settings import Settings, SettingsError
+from api.secrets import one_secret
+from api.settings import Settings
 from store.errors import VaultKeyError
 from store.vault import VaultKey
-
-_SECRET_BYTES = 32
 
 
 def vault_key(settings: Settings) -> VaultKey | None:
@@ -16,19 +13,8 @@ def vault_key(settings: Settings) -> VaultKey | None:
         SettingsError: The file of the key cannot be read, or key and file are both set.
         VaultKeyError: It is too short.
     """
-    given, file = settings.vault_key, settings.vault_key_file
-    if given is not None and file is not None:
-        raise SettingsError("RAG_VAULT_KEY and RAG_VAULT_KEY_FILE are both set. Unset one of them.")
-    if given is not None:
-        return VaultKey(given.get_secret_value())
-    if file is None:
-        return None
-    try:
-        return VaultKey(file.read_text().strip())
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"RAG_VAULT_KEY_FILE={str(file)!r} cannot be read: {error}. Correct the path or its permissions."
-        ) from None
+    secret = one_secret(settings.vault_key, settings.vault_key_file, "RAG_VAULT_KEY")
+    return None if secret is None else VaultKey(secret)
 
 
 def needed_vault_key(settings: Settings, why: str) -> VaultKey:
@@ -45,8 +31,3 @@ def needed_vault_key(settings: Settings, why: str) -> VaultKey:
             "as RAG_VAULT_KEY or write it to the file that RAG_VAULT_KEY_FILE names."
         )
     return key
-
-
-def new_secret() -> str:
-    """A secret that can be the vault's key."""
-    return secrets.token_urlsafe(_SECRET_BYTES)

@@ -27,7 +27,7 @@ from rag.evaluation.support import SupportTest
 from rag.generator.checkpoint import warm_start, write_whole
 from rag.generator.generate import LocalGenerator
 from rag.generator.model import Evidence, Generator, Step
-from rag.training.data import Example
+from rag.training.data import Example, Source
 from rag.training.mixture import gather, retrieved_contexts
 from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
 from rag.training.targets import Arc, Target
@@ -37,6 +37,11 @@ SHOWN = ("em", "f1", "answerable_auc", "best_f1")
 MOST_PASSAGES = 10
 FULL = "full"
 WIDTH = 16
+ADDED = {
+    "wikipedia-spans": "with recurring spans",
+    "wikipedia-questions": "with synthetic questions",
+}
+"""Sets that nobody labelled: the full run is without them, and a variant with each."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,10 @@ class Budget:
 
 
 def variants(settings: TrainSettings) -> dict[str, Variant]:
-    """All variants by name: each leaves one thing out."""
-    names = {s.path: s.path.name.split(".")[0] for s in settings.sources}
+    """All variants by name: each leaves one thing out of the full run, or adds a synthetic set to it."""
+    full = labelled(settings).sources
+    left_out = {f"without {_name(s)}": Variant(settings=_without(s)) for s in full}
+    added = {ADDED[_name(s)]: Variant(settings=_with(s)) for s in settings.sources if s not in full}
     return {
         FULL: Variant(),
         "copies word by word": Variant(shape=word_by_word),
@@ -68,8 +75,18 @@ def variants(settings: TrainSettings) -> dict[str, Variant]:
         "starts normalised within passages": Variant(make=per_passage_model),
         "starts from nothing": Variant(make=cold_model),
         "no distractors": Variant(settings=without_distractors),
-        **{f"without {name}": Variant(settings=_without(path)) for path, name in names.items()},
+        **left_out,
+        **added,
     }
+
+
+def labelled(settings: TrainSettings) -> TrainSettings:
+    """What the full run learns from: the settings without the sets that `ADDED` names."""
+    return replace(settings, sources=tuple(s for s in settings.sources if _name(s) not in ADDED))
+
+
+def _name(source: Source) -> str:
+    return source.path.name.split(".")[0]
 
 
 def word_by_word(target: Target) -> Target:
@@ -102,11 +119,12 @@ def without_distractors(settings: TrainSettings) -> TrainSettings:
     return replace(settings, mixture=replace(settings.mixture, distractor_share=0.0))
 
 
-def _without(path: Path) -> Callable[[TrainSettings], TrainSettings]:
-    def change(settings: TrainSettings) -> TrainSettings:
-        return replace(settings, sources=tuple(s for s in settings.sources if s.path != path))
+def _without(source: Source) -> Callable[[TrainSettings], TrainSettings]:
+    return lambda settings: replace(settings, sources=tuple(s for s in settings.sources if s != source))
 
-    return change
+
+def _with(source: Source) -> Callable[[TrainSettings], TrainSettings]:
+    return lambda settings: replace(settings, sources=(*settings.sources, source))
 
 
 def cold_model(settings: TrainSettings) -> Generator:
@@ -158,12 +176,13 @@ def measure(name: str, settings: TrainSettings, budget: Budget) -> dict[str, Any
     """Train a variant and measure it."""
     variant = variants(settings)[name]
     folder = settings.out / name.replace(" ", "-").replace(",", "")
-    changed = replace(variant.settings(settings), out=folder, max_steps=budget.steps, patience=budget.steps)
+    full = labelled(settings)
+    changed = replace(variant.settings(full), out=folder, max_steps=budget.steps, patience=budget.steps)
     train(changed, lambda p: print(f"{name}: step {p.step} of {p.steps}, loss {p.loss:.3f}", flush=True),
           make=variant.make, shape=variant.shape)  # fmt: skip
     generator, support = LocalGenerator(folder), SupportTest()
     figures = {}
-    for kind, examples in held_out(settings, budget.examples).items():
+    for kind, examples in held_out(full, budget.examples).items():
         predictions = [predict(e, generator, None, support) for e in examples]
         table = table_of(predictions, generator.calibration.threshold, None)
         figures[kind] = {"n": len(table), **figures_of(table, {f: FIGURES[f] for f in SHOWN})}

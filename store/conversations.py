@@ -1,9 +1,10 @@
 """The log of what was asked and answered, with everything that made each answer."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, Select, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from store import users
@@ -17,6 +18,13 @@ from store.responses import (
     ResponseHit,
     ResponsePage,
     ResponseSummary,
+)
+from store.sealed_log import (
+    ResponseContent,
+    holds_text,
+    open_response,
+    response_columns,
+    stored_quote,
 )
 from store.tables import (
     CorpusRow,
@@ -61,6 +69,13 @@ def record_response(session: Session, response: NewResponse) -> UUID:
 
     A corpus that was deleted meanwhile is left out, as in the responses from before.
     """
+    content = ResponseContent(
+        response.question,
+        response.answer,
+        response.body,
+        response.parameters,
+        tuple(citation.quote for citation in response.citations),
+    )
     session.execute(
         insert(ResponseRow).values(
             id=response.id,
@@ -68,16 +83,13 @@ def record_response(session: Session, response: NewResponse) -> UUID:
             parent_id=response.parent_id,
             user_id=users.ensure(session, response.user),
             corpus_id=_if_there(session, response.corpus_id),
-            question=response.question,
-            answer=response.answer,
             abstained=response.abstained,
             abstain_reason=response.abstain_reason,
             answerable_probability=response.answerable_probability,
             model=response.model,
             index_position=response.index_position,
-            body=dict(response.body),
-            parameters=dict(response.parameters),
             timings_ms=dict(response.timings_ms),
+            **response_columns(session, response.id, content),
         )
     )
     _insert_hits(session, response)
@@ -97,14 +109,19 @@ def get_response(session: Session, response_id: UUID) -> Response:
     row = session.execute(whole.where(ResponseRow.id == response_id)).one_or_none()
     if row is None:
         raise UnknownResponseError(response_id)
+    content, citations = open_response(session, row), _citations(session, response_id)
+    if content is not None:
+        citations = tuple(
+            replace(citation, quote=quote) for citation, quote in zip(citations, content.quotes, strict=True)
+        )
     return Response(
-        summary=to_summary(row),
+        summary=_to_summary(row, content),
         index_position=row.index_position,
-        body=row.body,
-        parameters=row.parameters,
+        body=row.body if content is None else content.body,
+        parameters=row.parameters if content is None else content.parameters,
         timings_ms=row.timings_ms,
         hits=_hits(session, response_id),
-        citations=_citations(session, response_id),
+        citations=citations,
     )
 
 
@@ -116,7 +133,7 @@ def list_responses(
     Raises:
         InvalidCursorError: `after` is no such cursor.
     """
-    statement = select_responses().where(*_conditions(filter))
+    statement = select_responses().where(*_conditions(session, filter))
     if after is not None:
         created_at, response_id = parse_position(after)
         statement = statement.where(
@@ -124,7 +141,7 @@ def list_responses(
         )
     ordered = statement.order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
     rows = session.execute(ordered.limit(limit + 1)).all()
-    found = tuple(to_summary(row) for row in rows[:limit])
+    found = tuple(to_summary(session, row) for row in rows[:limit])
     return ResponsePage(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
 
 
@@ -134,7 +151,7 @@ def _if_there(session: Session, corpus_id: int | None) -> int | None:
     return session.scalar(kept)
 
 
-def _conditions(filter: ResponseFilter) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, filter: ResponseFilter) -> list[ColumnElement[bool]]:
     exact = {
         UserRow.name: filter.user,
         CorpusRow.name: filter.corpus,
@@ -150,8 +167,7 @@ def _conditions(filter: ResponseFilter) -> list[ColumnElement[bool]]:
     if filter.until is not None:
         conditions.append(ResponseRow.created_at < filter.until)
     if filter.text is not None:
-        columns = (ResponseRow.question, ResponseRow.answer)
-        conditions.append(or_(*(column.icontains(filter.text, autoescape=True) for column in columns)))
+        conditions.append(holds_text(session, filter.text))
     return conditions
 
 
@@ -182,7 +198,7 @@ def _insert_citations(session: Session, response: NewResponse) -> None:
             "chunk_id": citation.chunk_id,
             "start_offset": citation.start,
             "end_offset": citation.end,
-            "quote": citation.quote,
+            "quote": stored_quote(session, citation.quote),
             "answer_start": citation.answer_start,
             "answer_end": citation.answer_end,
         }
@@ -241,12 +257,21 @@ def select_responses() -> Select[*tuple[Any, ...]]:
             ResponseRow.model,
             ResponseRow.created_at,
             ResponseRow.parent_id,
+            ResponseRow.sealed,
+            ResponseRow.data_key_id,
         )
         .join(UserRow, UserRow.id == ResponseRow.user_id)
         .outerjoin(CorpusRow, CorpusRow.id == ResponseRow.corpus_id)
     )
 
 
-def to_summary(row: Row[*tuple[Any, ...]]) -> ResponseSummary:
+def to_summary(session: Session, row: Row[*tuple[Any, ...]]) -> ResponseSummary:
     """The response in a row of `select_responses`."""
-    return ResponseSummary(*row[:12])
+    return _to_summary(row, open_response(session, row))
+
+
+def _to_summary(row: Row[*tuple[Any, ...]], content: ResponseContent | None) -> ResponseSummary:
+    summary = ResponseSummary(*row[:12])
+    if content is None:
+        return summary
+    return replace(summary, question=content.question, answer=content.answer)

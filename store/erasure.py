@@ -19,6 +19,7 @@ from store.document_reads import by_sha256
 from store.duplicates import promote
 from store.index_log import encode_embedding, lock_corpus, withdraw
 from store.postgres import Database
+from store.sealed_log import change_sealed
 from store.tables import (
     Base,
     ChunkRow,
@@ -37,7 +38,7 @@ TEXTS_PER_FETCH = 8
 ROWS_PER_FETCH = 500
 
 HANDLED_APART = frozenset({"documents", "document_versions", "chunks", "signatures", "index_log", "vault"})
-KEPT = frozenset({"corpora", "users", "keys", "vault_openings", "audit"})
+KEPT = frozenset({"corpora", "users", "keys", "vault_openings", "audit", "data_keys"})
 """Names and hashes that other rows go by, the note of who opened the vault, and the audit log."""
 
 EMPTIED = frozenset({"idempotent_requests"})
@@ -288,6 +289,8 @@ def cover_elsewhere(session: Session, cover: Cover, *, write: bool) -> dict[str,
         columns = [column for column in table.columns if _holds_text(column)]
         if columns and table.name not in HANDLED_APART | KEPT | EMPTIED:
             counts[table.name] = _cover_table(session, table, columns, cover, write=write)
+    sealed = change_sealed(session, lambda content: covered(content, cover), write=write)
+    counts = {name: count + sealed.get(name, 0) for name, count in counts.items()}
     return {name: count for name, count in counts.items() if count}
 
 

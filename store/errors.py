@@ -155,6 +155,10 @@ class VaultKeyError(StoreError):
     """The key of the vault is missing, or is not the one that it was filled with."""
 
 
+class EncryptionKeyError(StoreError):
+    """The key that the log is encrypted with is missing, or is another."""
+
+
 class UnknownPseudonymError(StoreError):
     """The vault does not know what this pseudonym stands for."""
 

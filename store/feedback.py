@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from store import users
 from store.errors import UnknownFeedbackError
 from store.positions import Batch, parse_position, position
+from store.sealed_log import FeedbackContent, feedback_columns, open_feedback
 from store.tables import FeedbackRow, UserRow
 
 
@@ -66,10 +67,10 @@ def give(
     correction: str | None = None,
 ) -> Given:
     """Record what a user thinks of a response; it takes the place of what they thought before."""
-    said = {"thumb": thumb, "comment": comment, "correction": correction}
-    statement = insert(FeedbackRow).values(
-        id=uuid4(), response_id=response_id, user_id=users.ensure(session, user), **said
-    )
+    user_id = users.ensure(session, user)
+    content = FeedbackContent(comment, correction)
+    said = {"thumb": thumb, **feedback_columns(session, response_id, user_id, content)}
+    statement = insert(FeedbackRow).values(id=uuid4(), response_id=response_id, user_id=user_id, **said)
     inserted = literal_column("xmax = 0", Boolean())  # PostgreSQL's mark of a row that was not updated
     written = session.execute(
         statement.on_conflict_do_update(
@@ -88,7 +89,7 @@ def get(session: Session, feedback_id: UUID) -> Feedback:
     row = session.execute(_feedback().where(FeedbackRow.id == feedback_id)).one_or_none()
     if row is None:
         raise UnknownFeedbackError(feedback_id)
-    return _to_feedback(row)
+    return _to_feedback(session, row)
 
 
 def page(session: Session, filter: FeedbackFilter, *, after: str | None, limit: int) -> Batch[Feedback]:
@@ -102,7 +103,7 @@ def page(session: Session, filter: FeedbackFilter, *, after: str | None, limit: 
         statement = statement.where(tuple_(FeedbackRow.created_at, FeedbackRow.id) < parse_position(after))
     ordered = statement.order_by(FeedbackRow.created_at.desc(), FeedbackRow.id.desc())
     rows = session.execute(ordered.limit(limit + 1)).all()
-    found = [_to_feedback(row) for row in rows[:limit]]
+    found = [_to_feedback(session, row) for row in rows[:limit]]
     return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
 
 
@@ -137,17 +138,21 @@ def _feedback() -> Select[*tuple[Any, ...]]:
         FeedbackRow.correction,
         FeedbackRow.created_at,
         FeedbackRow.updated_at,
+        FeedbackRow.user_id,
+        FeedbackRow.sealed,
+        FeedbackRow.data_key_id,
     ).join(UserRow, UserRow.id == FeedbackRow.user_id)
 
 
-def _to_feedback(row: Row[*tuple[Any, ...]]) -> Feedback:
+def _to_feedback(session: Session, row: Row[*tuple[Any, ...]]) -> Feedback:
+    content = open_feedback(session, row)
     return Feedback(
         id=row.id,
         response_id=row.response_id,
         user=row.name,
         thumb=None if row.thumb is None else Thumb(row.thumb),
-        comment=row.comment,
-        correction=row.correction,
+        comment=content.comment,
+        correction=content.correction,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

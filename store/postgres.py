@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 from store.errors import DatabaseFullError, DatabaseUnavailableError, StoreError
+from store.sealing import IN_SESSION, MasterKey, Sealer
 
 if TYPE_CHECKING:
     from store.embedded import EmbeddedServer
@@ -32,11 +33,22 @@ class Database:
     def __init__(self, engine: Engine, server: "EmbeddedServer | None" = None):
         self.engine = engine
         self._server = server
+        self._sealer: Sealer | None = None
 
     @property
     def url(self) -> str:
         """The database's address, password included."""
         return self.engine.url.render_as_string(hide_password=False)
+
+    @property
+    def sealer(self) -> Sealer | None:
+        """What seals the log; None where it is kept as it is."""
+        return self._sealer
+
+    def seal_with(self, master: MasterKey) -> Sealer:
+        """Seal from now on what is written to the log, and open what was sealed with this key."""
+        self._sealer = Sealer(master, self.transaction)
+        return self._sealer
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -46,7 +58,12 @@ class Database:
             DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
             DatabaseFullError: It has no room left; nothing was stored.
         """
-        with self._reached(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        carried = {IN_SESSION: self._sealer}
+        with (
+            self._reached(),
+            Session(self.engine, expire_on_commit=False, info=carried) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager

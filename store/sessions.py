@@ -3,7 +3,7 @@
 A question that follows an older one than the last begins another line; the line that was there stays.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from store.conversations import resume_session, select_responses, to_summary
 from store.errors import TurnError, UnknownResponseError
 from store.positions import Batch, parse_position, position
 from store.responses import ResponseSummary, Turn
+from store.sealed_log import open_response
 from store.tables import CorpusRow, ResponseRow, SessionRow, UserRow
 
 MAX_HISTORY = 100
@@ -123,7 +124,7 @@ def get(session: Session, session_id: UUID, user: str) -> SessionSummary:
         UnknownSessionError: There is none, or it is someone else's.
     """
     resume_session(session, session_id, user)
-    return _to_summary(session.execute(_sessions().where(SessionRow.id == session_id)).one())
+    return _to_summary(session, session.execute(_sessions().where(SessionRow.id == session_id)).one())
 
 
 def owner(session: Session, session_id: UUID) -> str | None:
@@ -143,7 +144,7 @@ def page(session: Session, filter: SessionFilter, *, after: str | None, limit: i
         statement = statement.where(tuple_(SessionRow.created_at, SessionRow.id) < parse_position(after))
     ordered = statement.order_by(SessionRow.created_at.desc(), SessionRow.id.desc())
     rows = session.execute(ordered.limit(limit + 1)).all()
-    found = [_to_summary(row) for row in rows[:limit]]
+    found = [_to_summary(session, row) for row in rows[:limit]]
     return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
 
 
@@ -177,7 +178,7 @@ def turns(session: Session, session_id: UUID, *, after: str | None, limit: int) 
         statement = statement.where(tuple_(ResponseRow.created_at, ResponseRow.id) > parse_position(after))
     ordered = statement.order_by(ResponseRow.created_at, ResponseRow.id)
     rows = session.execute(ordered.limit(limit + 1)).all()
-    found = [to_summary(row) for row in rows[:limit]]
+    found = [to_summary(session, row) for row in rows[:limit]]
     return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
 
 
@@ -188,7 +189,7 @@ def line(session: Session, response_id: UUID, limit: int = MAX_HISTORY) -> list[
     """
     back = _back(response_id, limit)
     statement = select_responses().join(back, back.c.id == ResponseRow.id).order_by(back.c.distance.desc())
-    return [to_summary(row) for row in session.execute(statement)]
+    return [to_summary(session, row) for row in session.execute(statement)]
 
 
 def turns_before(session: Session, place: Place, count: int) -> list[Turn]:
@@ -198,12 +199,28 @@ def turns_before(session: Session, place: Place, count: int) -> list[Turn]:
     back = _back(place.parent_id, count)
     query = func.coalesce(ResponseRow.body["query"].as_string(), ResponseRow.question).label("query")
     statement = (
-        select(ResponseRow.question, query, ResponseRow.answer, ResponseRow.abstained)
+        select(
+            ResponseRow.id,
+            ResponseRow.question,
+            query,
+            ResponseRow.answer,
+            ResponseRow.abstained,
+            ResponseRow.sealed,
+            ResponseRow.data_key_id,
+        )
         .join(back, back.c.id == ResponseRow.id)
         .order_by(back.c.distance.desc())
     )
-    rows = session.execute(statement)
-    return [Turn(row.question, row.query, None if row.abstained else row.answer) for row in rows]
+    return [_to_turn(session, row) for row in session.execute(statement)]
+
+
+def _to_turn(session: Session, row: Row[*tuple[Any, ...]]) -> Turn:
+    question, query, answer = row.question, row.query, row.answer
+    content = open_response(session, row)
+    if content is not None:
+        question, answer = content.question, content.answer
+        query = content.body.get("query") or question
+    return Turn(question, query, None if row.abstained else answer)
 
 
 def _back(response_id: UUID, limit: int) -> CTE:
@@ -249,6 +266,7 @@ def _sessions() -> Select[*tuple[Any, ...]]:
             .label("responses"),
             SessionRow.created_at,
             _of_responses(ResponseRow.created_at, first=False).label("last_asked_at"),
+            _of_responses(ResponseRow.id, first=True).label("first_id"),
         )
         .join(UserRow, UserRow.id == SessionRow.user_id)
         .outerjoin(CorpusRow, CorpusRow.id == SessionRow.corpus_id)
@@ -267,5 +285,10 @@ def _of_responses(column: Any, *, first: bool) -> ScalarSelect[Any]:
     )
 
 
-def _to_summary(row: Row[*tuple[Any, ...]]) -> SessionSummary:
-    return SessionSummary(*row)
+def _to_summary(session: Session, row: Row[*tuple[Any, ...]]) -> SessionSummary:
+    summary = SessionSummary(*row[:8])
+    if summary.first_question != "":  # an empty one is sealed
+        return summary
+    first = select(ResponseRow.id, ResponseRow.sealed, ResponseRow.data_key_id)
+    content = open_response(session, session.execute(first.where(ResponseRow.id == row.first_id)).one())
+    return summary if content is None else replace(summary, first_question=content.question)

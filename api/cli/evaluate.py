@@ -16,6 +16,7 @@ from api.cli.common import DataDir, note
 from api.cli.exits import CommandError
 from api.cli.figures import print_by_type, print_sets
 from api.cli.models import commit
+from rag.generator.settings import Style
 
 if TYPE_CHECKING:
     from rag.encoder import Encoder
@@ -41,6 +42,13 @@ def evaluate(
     corpus_from: Annotated[
         list[Path] | None,
         typer.Option("--corpus-from", metavar="FILE", help="More files whose passages are retrieved from."),
+    ] = None,
+    style: Annotated[
+        Style | None,
+        typer.Option(
+            help="The form of answers; default: short, or where a full answer is expected what the question "
+            "asks for."
+        ),
     ] = None,
     retrieval: Annotated[
         list[Path] | None,
@@ -91,10 +99,10 @@ def evaluate(
         if retrieval:
             report = _retrieval(retrieval, Encoder(settings.encoder, precision), local, folder)
         else:
-            asked = _Asked(qa or [], corpus_from or [], memory_of or [], limit, risk)
+            asked = _Asked(qa or [], corpus_from or [], memory_of or [], limit, risk, style)
             encoder = Encoder(settings.encoder, precision) if setting == Setting.OPEN else None
             report = _qa(asked, local, encoder, folder, _writer(predictions, stack))
-            report["setting"] = setting.value
+            report |= {"setting": setting.value, "style": style.value if style else None}
     report |= {"model": local.name, "commit": commit()}
     _show(report, out, picture)
     if report.get("at_risk") and generator is not None:
@@ -163,6 +171,7 @@ class _Asked:
     memory_of: list[Path]
     limit: int | None
     risk: float | None
+    style: Style | None
 
 
 def _writer(path: Path | None, stack: ExitStack) -> Callable[[str, Any], None]:
@@ -198,6 +207,7 @@ def _qa(
         limit=asked.limit,
         memory_of=asked.memory_of,
         risk=asked.risk,
+        style=asked.style,
     )
     if encoder is None:
         return evaluate_asked()

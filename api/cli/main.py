@@ -15,6 +15,7 @@ from api.cli import (
     corpora,
     documents,
     duplicates,
+    encryption,
     evaluate,
     groups,
     index,
@@ -75,6 +76,7 @@ def _register() -> None:
     app.add_typer(privacy.vault_app, name="vault")
     app.command("forget")(privacy.forget)
     app.add_typer(audit.app, name="audit")
+    app.add_typer(encryption.app, name="encryption")
     app.command("settings")(settings.settings)
     app.command("backup")(backup.backup)
     app.command("restore")(backup.restore)

@@ -18,7 +18,7 @@ vault_app = typer.Typer(help="What the pseudonyms of anonymised corpora stand fo
 @vault_app.command("new-key")
 def new_key() -> None:
     """Print a new key for the vault; keep it safe, for without it the vault cannot be opened."""
-    from api.vault import new_secret
+    from api.secrets import new_secret
 
     print(new_secret())
 

@@ -11,7 +11,8 @@ What each figure means:
     gold_citation_precision  share of citations, of answerable questions, in a passage that holds the answer
     gold_citation_recall   share of answers, to answerable questions, with such a citation
     verified_share         share of citations whose quote is the passage's text at their offsets
-    supported_share        share of answers' sentences that a reader is told are supported
+    supported_share        share of answers' sentences that a reader is told are supported; a yes or no that
+                           leads to a reason which is counts with it
     unsupported_words_share  share of content words that were not copied and that no cited span contains
     rouge_l                against full answers, where examples have them
     yes_no_accuracy        where yes or no is expected

@@ -14,7 +14,7 @@ from rag.evaluation.question_types import question_type
 from rag.evaluation.support import CitationScores, CitedSpan, SupportTest
 from rag.generator.generate import Generated, LocalGenerator
 from rag.generator.passages import Passage
-from rag.generator.settings import GREEDY, GenerationSettings, Style
+from rag.generator.settings import GenerationSettings, Style
 from rag.generator.words import FUNCTION_WORDS, WORD, sentence_around
 from rag.training.data import Example
 
@@ -22,8 +22,8 @@ Retrieve = Callable[[str], list[Passage]]
 """A question to the passages to read, best first."""
 
 VERDICTS = ("yes", "no")
-SHORT = GenerationSettings(style=Style.SPAN)
-"""For examples whose answers are short whatever their question asks for."""
+_BARE = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
+_REASONED = re.compile(r"\W*(?:yes|no)\s*[,;:–—-]\s*\w", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Prediction:
     """None where no sentence of the answer can be judged."""
     sentences: int
     supported_sentences: int
-    """Those that a reader is told are supported."""
+    """Of `borne`."""
     content_words: int
     unsupported_words: tuple[str, ...]
     """Content words that were written, not copied from a passage, and that no cited span contains."""
@@ -61,12 +61,26 @@ class Prediction:
 
 
 def predict(
-    example: Example, generator: LocalGenerator, retrieve: Retrieve | None, support: SupportTest
+    example: Example,
+    generator: LocalGenerator,
+    retrieve: Retrieve | None,
+    support: SupportTest,
+    style: Style | None = None,
 ) -> Prediction:
-    """Answer one example, from what is retrieved or else from its own passages, and judge the answer."""
+    """Answer one example and judge the answer.
+
+    Args:
+        example: what is asked, and what is expected.
+        generator: what answers.
+        retrieve: finds the passages to read; None reads the example's own.
+        support: judges the citations.
+        style: the form of the answer; None is a span, or where a full answer is expected what the question
+            asks for.
+    """
+    settings = GenerationSettings(style=style or _form(example))
     begun = time.perf_counter()
     passages = retrieve(example.question) if retrieve else list(example.passages)
-    generated = generator.generate(example.question, passages, GREEDY if example.full_answer else SHORT)
+    generated = generator.generate(example.question, passages, settings)
     latency_ms = (time.perf_counter() - begun) * 1000
     answer = generated.text
     expected = tuple(a.text for a in example.answers) or tuple(filter(None, [example.full_answer]))
@@ -89,12 +103,16 @@ def predict(
         verified_citations=sum(passages[c.passage].text[c.start : c.end] == c.quote for c in citations),
         citation_scores=support.score(sentences, citations, passages),
         sentences=len(sentences),
-        supported_sentences=sum(s.supported for s in sentences),
+        supported_sentences=sum(borne(sentences)),
         content_words=len(_content_words(answer)),
         unsupported_words=_unsupported_words(generated, citations),
         novel_ngrams=tuple(sorted(novel_ngrams(answer, example.question, passages))),
         latency_ms=latency_ms,
     )
+
+
+def _form(example: Example) -> Style:
+    return Style.AUTO if example.full_answer else Style.SPAN
 
 
 def to_record(name: str, prediction: Prediction) -> dict[str, Any]:
@@ -126,6 +144,25 @@ def _sentences(
         for n, c in enumerate(citations, start=1)
     ]
     return sentences_of(generated, as_returned, {i: p.text for i, p in enumerate(passages)})
+
+
+def borne(sentences: Sequence[AnswerSentence]) -> list[bool]:
+    """For each sentence of an answer, whether it is borne by what it cites.
+
+    A reader is told that no yes and no no is, since no text contains it. Here a leading one is set aside
+    where a reason follows: "Yes, …" when the quotes have all other words that were written, and "Yes." when
+    the next sentence is borne.
+    """
+    found: list[bool] = []
+    for sentence in reversed(sentences):
+        written = {w.lower() for w in sentence.unsupported_words} - {*VERDICTS}
+        if _BARE.fullmatch(sentence.text):
+            found.append(bool(found) and found[-1])
+        elif _REASONED.match(sentence.text):
+            found.append(sentence.supported or (bool(sentence.citation_ids) and not written))
+        else:
+            found.append(sentence.supported)
+    return found[::-1]
 
 
 def _verdict_right(answer: str, expected: Sequence[str]) -> bool | None:

@@ -5,6 +5,7 @@ What the figures mean stands in `figures.py`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from rag.evaluation.predict import Prediction, Retrieve, predict
 from rag.evaluation.support import SupportTest
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
-from rag.training.data import read_examples
+from rag.generator.settings import Style
+from rag.training.data import Example, read_examples
 
 SEED = 7
 
@@ -34,6 +36,7 @@ def evaluate_qa(
     limit: int | None = None,
     memory_of: Sequence[Path] = (),
     risk: float | None = None,
+    style: Style | None = None,
 ) -> dict[str, Any]:
     """Measure answers on each file.
 
@@ -45,12 +48,15 @@ def evaluate_qa(
         limit: only the first so many examples of each file.
         memory_of: files that the generator was trained on, to look for what it remembers.
         risk: also find the threshold under which no more than this share of given answers is wrong.
+        style: the form of the answers; None is what `predict` does.
 
     Raises:
         DataError: a file cannot be read, holds no example, or two have the same name.
     """
     check_names(files)
-    made = {set_name(f): list(_predictions(f, generator, retrieve, on_prediction, limit)) for f in files}
+    support = SupportTest()
+    answer = partial(predict, generator=generator, retrieve=retrieve, support=support, style=style)
+    made = {set_name(f): list(_predictions(f, answer, on_prediction, limit)) for f in files}
     memorised = _memorised(made, memory_of)
     tables = {
         name: table_of(predictions, generator.calibration.threshold, memorised)
@@ -67,15 +73,13 @@ def evaluate_qa(
 
 def _predictions(
     path: Path,
-    generator: LocalGenerator,
-    retrieve: Retrieve | None,
+    answer: Callable[[Example], Prediction],
     on_prediction: Callable[[str, Prediction], None] | None,
     limit: int | None,
 ) -> Iterator[Prediction]:
-    support = SupportTest()
     example = None
     for example in islice(read_examples(path), limit):
-        prediction = predict(example, generator, retrieve, support)
+        prediction = answer(example)
         if on_prediction:
             on_prediction(set_name(path), prediction)
         yield prediction

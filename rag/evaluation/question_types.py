@@ -12,7 +12,7 @@ _QUESTION_WORD = re.compile(
 _AUXILIARY = re.compile(
     r"^\W*(is|are|was|were|do|does|did|can|could|will|would|shall|should|has|have|had|may|might|must)\b"
 )
-_SAME = {"whom": "who", "whose": "who"}
+_SAME = {"whom": "who", "whose": "who", "whos": "who"}
 
 
 def question_type(example: Example) -> str:

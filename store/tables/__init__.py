@@ -20,6 +20,7 @@ from store.tables.documents import (
     SignatureRow,
 )
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
+from store.tables.sealing import DataKeyRow
 from store.tables.vault import VaultOpeningRow, VaultRow
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Base",
     "ChunkRow",
     "CorpusRow",
+    "DataKeyRow",
     "DocumentRow",
     "DocumentVersionRow",
     "FeedbackRow",

@@ -3,7 +3,16 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, desc
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    desc,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.tables.base import Base, CreatedAt, UuidId
@@ -27,6 +36,8 @@ class SessionRow(Base):
 class ResponseRow(Base):
     """One question and its answer; `body` is the answer as the caller got it.
 
+    Where the log is encrypted, `sealed` holds question, answer, body, parameters and the citations' quotes,
+    whose own columns are empty, and `words` the keyed hashes of the words of question and answer.
     `parent_id` is the response that the question follows, NULL at the beginning of a conversation. Two with
     the same parent are two lines of it.
     """
@@ -38,6 +49,9 @@ class ResponseRow(Base):
         Index(None, "user_id"),
         Index(None, "corpus_id"),
         Index(None, "parent_id"),
+        Index(None, "data_key_id"),
+        Index(None, "words", postgresql_using="gin"),
+        CheckConstraint("(sealed IS NULL) = (data_key_id IS NULL)", name="sealed"),
     )
 
     id: Mapped[UuidId]
@@ -56,6 +70,9 @@ class ResponseRow(Base):
     parameters: Mapped[dict[str, Any]]
     timings_ms: Mapped[dict[str, Any]]
     created_at: Mapped[CreatedAt]
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    data_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("data_keys.id"))
+    words: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
 
 
 class ResponseHitRow(Base):
@@ -94,7 +111,7 @@ class ResponseCitationRow(Base):
 
 
 class FeedbackRow(Base):
-    """What one user thinks of a response."""
+    """What one user thinks of a response; comment and correction are empty where they are sealed."""
 
     __tablename__ = "feedback"
     __table_args__ = (
@@ -104,6 +121,8 @@ class FeedbackRow(Base):
         CheckConstraint(
             "thumb IS NOT NULL OR comment IS NOT NULL OR correction IS NOT NULL", name="says_something"
         ),
+        CheckConstraint("(sealed IS NULL) = (data_key_id IS NULL)", name="sealed"),
+        Index(None, "data_key_id"),
     )
 
     id: Mapped[UuidId]
@@ -114,3 +133,5 @@ class FeedbackRow(Base):
     correction: Mapped[str | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    data_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("data_keys.id"))

@@ -45,9 +45,22 @@ def test_a_threshold_for_a_risk_goes_into_the_checkpoint(
 def test_open_questions_retrieve_from_further_files_too(rag: Rag, tmp_path: Path) -> None:
     asked, more = questions(tmp_path / "one.jsonl", 1), questions(tmp_path / "more.jsonl", 2, 3)
     out = tmp_path / "out.json"
-    done = rag("evaluate", "--qa", asked, "--setting", "open", "--corpus-from", more, "--json", out)
+    done = rag(
+        "evaluate",
+        "--qa",
+        asked,
+        "--setting",
+        "open",
+        "--corpus-from",
+        more,
+        "--style",
+        "span",
+        "--json",
+        out,
+    )
     assert done.code == 0, done.err
-    assert json.loads(out.read_text())["passages"] == 3
+    report = json.loads(out.read_text())
+    assert (report["passages"], report["style"]) == (3, "span")
 
 
 @pytest.mark.parametrize(

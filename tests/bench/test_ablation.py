@@ -11,6 +11,7 @@ import torch
 from bench.ablation import (
     Budget,
     PerPassageGenerator,
+    labelled,
     measure_into_file,
     measured,
     print_table,
@@ -84,6 +85,17 @@ def test_every_part_and_every_data_set_is_left_out_once(source: Source, tmp_path
     ]  # fmt: skip
     assert variants(usual)["without ships"].settings(usual).sources == ()
     assert without_distractors(usual).mixture.distractor_share == 0.0
+
+
+def test_synthetic_sets_are_added_to_a_full_run_without_them(source: Source, tmp_path: Path) -> None:
+    spans = Source(tmp_path / "wikipedia-spans.jsonl.gz", 4000)
+    usual = replace(settings(source, tmp_path), sources=(source, spans))
+    full = labelled(usual)
+    assert full.sources == (source,)
+    added = variants(usual)["with recurring spans"].settings(full)
+    assert added.sources == (source, spans)
+    assert "with synthetic questions" not in variants(usual)
+    assert "without wikipedia-spans" not in variants(usual)
 
 
 @pytest.mark.slow

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from rag.citation import AnswerSentence
 from rag.errors import DataError
 from rag.evaluation.passage_index import PassageIndex
+from rag.evaluation.predict import borne
 from rag.evaluation.qa import evaluate_qa, passages_of_files, retrieve_from
 from rag.evaluation.retrieval import evaluate_retrieval
 from rag.generator.compose import Segment
 from rag.generator.generate import Calibration, Generated
 from rag.generator.passages import Passage
+from rag.generator.settings import GenerationSettings, Style
 from tests.fake_encoder import FakeEncoder
 from tests.rag.test_data import line
 
@@ -62,6 +65,48 @@ def test_figures_of_a_set_by_hand(file: Path) -> None:
     assert figures["abstained_share"] == pytest.approx(1 / 3)
     assert [name for name, _ in predictions] == ["ships"] * 3
     assert predictions[0][1].citations[0].quote == "port 1"
+
+
+class Stylish(FirstWords):
+    """Answers with the style that it is asked for."""
+
+    def generate(self, question: str, passages: Sequence[Passage], settings: object) -> Generated:
+        assert isinstance(settings, GenerationSettings)
+        return Generated(settings.style, (Segment(0, len(settings.style)),), 0.9, -1.0, (0.9,), (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("style", "expected"),
+    [(None, ["span", "auto"]), (Style.SENTENCE, 2 * ["sentence"]), (Style.SPAN, 2 * ["span"])],
+)
+def test_answers_have_the_style_that_is_asked_for(
+    tmp_path: Path, style: Style | None, expected: list[str]
+) -> None:
+    path = tmp_path / "ships.jsonl"
+    records = [line(1), line(2, full_answer="It sailed to port 2.")]
+    path.write_text("".join(json.dumps(r) + "\n" for r in records))
+    answers: list[str] = []
+    evaluate_qa([path], Stylish(), style=style, on_prediction=lambda name, p: answers.append(p.answer))
+    assert answers == expected
+
+
+def sentence(text: str, supported: bool, *unsupported_words: str) -> AnswerSentence:
+    return AnswerSentence(text, 0, len(text), supported, (1,), unsupported_words)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "expected"),
+    [
+        ([sentence("Yes, it sailed to port 2.", False, "Yes")], [True]),
+        ([sentence("Yes, it sailed home.", False, "Yes", "home")], [False]),
+        ([sentence("No ship sailed.", False, "No")], [False]),
+        ([sentence("Yes.", False, "Yes")], [False]),
+        ([sentence("Yes.", False, "Yes"), sentence("It sailed.", True)], [True, True]),
+        ([sentence("No.", False, "No"), sentence("It sank.", False, "sank")], [False, False]),
+    ],
+)
+def test_a_verdict_counts_with_its_reason(sentences: list[AnswerSentence], expected: list[bool]) -> None:
+    assert borne(sentences) == expected
 
 
 def test_figures_come_by_type_and_with_repeatable_intervals(file: Path) -> None:

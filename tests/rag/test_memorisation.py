@@ -30,6 +30,7 @@ def test_only_what_training_files_hold_is_remembered(tmp_path: Path) -> None:
     ("question", "expected"),
     [
         ("Whose ship sank?", "who"),
+        ("Whos the captain?", "who"),
         ("In which year was it built?", "which"),
         ("How many sailors were there?", "how many"),
         ("How was it built?", "how"),
