@@ -93,7 +93,9 @@ def evaluate(
     _check_options(qa, out, predictions, picture, risk, generator)
     settings = load_settings(data_dir=data_dir)
     precision = choose_precision(settings.encoder_precision)
-    local = LocalGenerator(generator or settings.checkpoint)
+    local = LocalGenerator(
+        generator or settings.checkpoint, precision=choose_precision(settings.generator_precision)
+    )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rag-evaluate-")))
         if retrieval:
