@@ -67,6 +67,7 @@ from store.errors import (
     UnknownUserError,
     VaultKeyError,
 )
+from store.response_query import QueryError
 from store.types import Role
 
 logger = logging.getLogger(__name__)
@@ -237,6 +238,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     DocumentError: Kind(422, "Unusable document"),
     ForgetError: Kind(422, "Unusable name of a person"),
     FilterError: Kind(422, "Invalid filter"),
+    QueryError: Kind(422, "Unusable query"),
     InvalidCursorError: Kind(400, "Invalid cursor"),
     QuestionError: Kind(422, "Unusable question"),
     GenerationError: Kind(422, "Unusable generation settings"),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from store import users
 from store.errors import UnknownResponseError, UnknownSessionError
 from store.positions import parse_position, position
+from store.response_query import compile_terms
 from store.responses import (
     NewResponse,
     Response,
@@ -168,7 +169,7 @@ def _conditions(session: Session, filter: ResponseFilter) -> list[ColumnElement[
         conditions.append(ResponseRow.created_at < filter.until)
     if filter.text is not None:
         conditions.append(holds_text(session, filter.text))
-    return conditions
+    return [*conditions, *compile_terms(filter.terms, lambda text: holds_text(session, text))]
 
 
 def _insert_hits(session: Session, response: NewResponse) -> None:

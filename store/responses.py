@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from store.response_query import Term
+
 
 @dataclass(frozen=True)
 class ResponseHit:
@@ -119,6 +121,8 @@ class ResponseFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str | None = None
+    terms: tuple[Term, ...] = ()
+    """Further conditions, as `store.response_query` reads them."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ class Page:
 
 PAGES = (
     Page("/ask", "Ask", "ask", Role.READER),
+    Page("/responses", "Responses", "responses", Role.READER),
+    Page("/responses/{id}", "Response", "response", None),
     Page("/documents/{id}", "Document", "document", None),
 )
 

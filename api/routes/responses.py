@@ -14,9 +14,11 @@ from api.errors import OF_EVERY_ROUTE, RoleError, problems
 from api.paging import AS_JSONL, Paged, jsonl
 from api.schemas.fields import Text
 from api.schemas.log import ResponseSummaryView, ResponsesView, ResponseView
+from api.schemas.queries import FaultView, FieldView, QueryView, TermView
 from store import conversations
 from store.errors import InvalidCursorError, UnknownResponseError
 from store.positions import Batch
+from store.response_query import FIELDS, QueryError, parse
 from store.responses import Response as LoggedResponse
 from store.responses import ResponseFilter, ResponseSummary
 from store.types import Role
@@ -39,6 +41,9 @@ def wanted_responses(
     since: Annotated[datetime | None, Query(description="asked then or later; without a zone: UTC")] = None,
     until: Annotated[datetime | None, Query(description="asked before then")] = None,
     text: Annotated[Text | None, Query(description="in question or answer, in any case")] = None,
+    q: Annotated[
+        Text, Query(description="a query, such as `abstained:true since:7d`", max_length=2_000)
+    ] = "",
 ) -> ResponseFilter:
     """Which responses a request is about, as far as its key may see them."""
     return ResponseFilter(
@@ -50,6 +55,7 @@ def wanted_responses(
         since=since,
         until=until,
         text=text,
+        terms=parse(q),
     )
 
 
@@ -60,7 +66,7 @@ Wanted = Annotated[ResponseFilter, Depends(wanted_responses)]
     "",
     summary="List responses",
     response_model=ResponsesView,
-    responses={**AS_JSONL, **problems(InvalidCursorError)},
+    responses={**AS_JSONL, **problems(InvalidCursorError, QueryError)},
 )
 def list_responses(parts: Parts, wanted: Wanted, paging: Paged) -> Any:
     """What was asked and answered, newest first.
@@ -76,6 +82,17 @@ def list_responses(parts: Parts, wanted: Wanted, paging: Paged) -> Any:
     return paging.give(
         "responses", vars(wanted), fetch, lambda views, cursor: ResponsesView(responses=views, next=cursor)
     )
+
+
+@router.get("/query", summary="Explain a query")
+def explain_query(key: ReaderKey, q: Annotated[Text, Query(max_length=2_000)] = "") -> QueryView:
+    """What a query for responses says, term by term, or where and why it cannot be used; and all fields."""
+    fields = [FieldView.model_validate(field) for field in FIELDS.values()]
+    try:
+        terms = [TermView.model_validate(term) for term in parse(q)]
+    except QueryError as error:
+        return QueryView(terms=[], fault=FaultView.model_validate(error), fields=fields)
+    return QueryView(terms=terms, fault=None, fields=fields)
 
 
 @router.get("/export", summary="Export responses", response_class=Response, responses=AS_JSONL)

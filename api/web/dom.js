@@ -71,6 +71,13 @@ export function moment(text) {
   return h("time", { datetime: text, title: text }, shown);
 }
 
+/** Let the person keep a blob as a file of this name. */
+export function save(blob, name) {
+  const link = h("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 /** A number with as many digits as help; a dash where there is none. */
 export function number(value, digits = 2) {
   return value === null || value === undefined ? "–" : value.toLocaleString(undefined, { maximumFractionDigits: digits });
