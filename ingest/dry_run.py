@@ -1,26 +1,32 @@
 """What an ingestion would do, without doing it: everything is read and compared, nothing is stored."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ingest.anonymize import Anonymizer
 from ingest.batches import Batch, Gatherer
 from ingest.clean import sha256
+from ingest.corpus_settings import CorpusSettings
 from ingest.cuts import ChunkSize
+from ingest.deduplicate import Text, deduplicate
 from ingest.ingest import Embed, is_copy, is_unchanged
 from ingest.inputs import Inputs, Scope, find_inputs
 from ingest.job_rows import is_damaged
 from ingest.limits import Limits
 from ingest.options import IngestOptions
+from ingest.quality import reason_to_refuse
 from ingest.reader_process import InputReading
 from ingest.readers import RawDocument
 from ingest.report import Progress
-from store import documents, jobs
+from ingest.stages import Fresh
+from store import documents, jobs, near_duplicates
 from store.job_documents import DocumentOutcome
+from store.near_duplicates import Candidate
 from store.postgres import Database
 from store.types import Corpus
 
@@ -28,6 +34,7 @@ _CHARACTERS_PER_TOKEN = 4.4  # of English prose, in MiniLM's tokens
 _SAMPLES = 16
 _DIMENSION = 384  # of the vectors of a corpus that is not there yet
 _ROW_BYTES = 200  # what a chunk takes beside its text and vector
+_KEPT_CHARACTERS = 200_000_000  # of new texts that later ones are compared with
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,10 @@ class Forecast:
     changed: int
     unchanged: int
     duplicate: int
+    near_duplicate: int
     failed: int
     removed: int
+    refused: int
     skipped: int
     characters: int
     chunks: int
@@ -66,8 +75,11 @@ def forecast(
     options: IngestOptions | None = None,
     limits: Limits | None = None,
     progress: Callable[[Progress], None] | None = None,
+    anonymizer: Anonymizer | None = None,
 ) -> Forecast:
-    """Tells what an ingestion would do; near-duplicates are not looked for.
+    """Tells what an ingestion would do.
+
+    Near-duplicates are looked for among stored documents and the first 200 million new characters.
 
     Args:
         paths: what to read; see `ingest.inputs.find_inputs`.
@@ -77,16 +89,18 @@ def forecast(
         options: None takes the defaults.
         limits: what a single document may take; None takes the defaults.
         progress: is called after every batch.
+        anonymizer: replaces personal data first, as it would when the corpus is to be anonymous.
 
     Raises:
         MissingPathError: a path does not exist.
         UnknownModuleError: a `pydoc:` name is no module.
         DatabaseSourceError: an address of a database cannot be used.
         DatabaseUnavailableError: PostgreSQL went away.
+        CorpusSettingsError: A setting of the corpus cannot be used.
     """
     options = options or IngestOptions()
     inputs = find_inputs(paths, options.read.query)
-    trial = _Trial(database, corpus)
+    trial = _Trial(database, corpus, anonymizer)
     begun_at = time.monotonic()
     gatherer = Gatherer(inputs.found, options.batch_characters)
     reading = InputReading(inputs.found, options.read, limits)
@@ -104,12 +118,41 @@ def forecast(
     return trial.forecast(removed, embed, options.chunk_size)
 
 
+class _Earlier:
+    """The texts of earlier batches, of which nothing is stored."""
+
+    def __init__(self) -> None:
+        self._texts: list[Text] = []
+        self._by_key: defaultdict[int, list[int]] = defaultdict(list)
+        self._characters = 0
+
+    def add(self, text: Text, bands: Sequence[int]) -> None:
+        """Keeps a text for comparison, unless there are too many."""
+        if self._characters + len(text.text) > _KEPT_CHARACTERS:
+            return
+        self._characters += len(text.text)
+        for key in bands:
+            self._by_key[key].append(len(self._texts))
+        self._texts.append(text)
+
+    def find(self, bands: Sequence[Sequence[int]]) -> list[Candidate]:
+        """Returns the texts that share keys with others: see `store.near_duplicates.find`."""
+        return [
+            Candidate(number, self._texts[place].source, self._texts[place].sha256, self._texts[place].text)
+            for number, keys in enumerate(bands)
+            for place in sorted({place for key in keys for place in self._by_key.get(key, ())})
+        ]
+
+
 class _Trial:
     """Compares what is read with what is stored, and counts."""
 
-    def __init__(self, database: Database, corpus: Corpus | None) -> None:
+    def __init__(self, database: Database, corpus: Corpus | None, anonymizer: Anonymizer | None) -> None:
         self._database = database
         self._corpus = corpus
+        self._settings = CorpusSettings.of({} if corpus is None else corpus.settings)
+        self._anonymizer = anonymizer if self._settings.anonymize.kinds else None
+        self._earlier = _Earlier()
         self._counts: Counter[str] = Counter()
         self._lengths: Counter[int] = Counter()  # of texts that would be embedded
         self._samples: list[str] = []
@@ -125,15 +168,29 @@ class _Trial:
             else:
                 self._counts["failed"] += 1
                 self._damage.add(row.source.partition("#")[0])
-        if batch.documents:
+        good = [self._anonymous(document) for document in batch.documents if self._is_good(document)]
+        if good:
             with self._database.transaction() as session:
-                self._compare(session, batch.documents)
+                self._count(session, self._compare(session, good))
 
-    def _compare(self, session: Session, batch: Sequence[RawDocument]) -> None:
+    def _is_good(self, document: RawDocument) -> bool:
+        """Whether the corpus takes it; a refused one counts as seen, and leaves the corpus."""
+        if reason_to_refuse(document.text, self._settings.quality) is None:
+            return True
+        self._seen.add(hash(document.source))
+        self._counts["refused"] += 1
+        return False
+
+    def _anonymous(self, document: RawDocument) -> RawDocument:
+        return document if self._anonymizer is None else self._anonymizer.document(document).document
+
+    def _compare(self, session: Session, batch: Sequence[RawDocument]) -> list[Fresh]:
+        """Counts what is stored already, and returns the others."""
         hashes = [sha256(document.text) for document in batch]
         corpus_id = self._corpus.id if self._corpus is not None else 0
         known = documents.known(session, corpus_id, [document.source for document in batch])
         originals = documents.by_sha256(session, corpus_id, hashes)
+        fresh = []
         for document, digest in zip(batch, hashes, strict=True):
             self._seen.add(hash(document.source))
             old = known.get(document.source)
@@ -143,10 +200,43 @@ class _Trial:
                 self._counts["duplicate"] += 1
             else:
                 self._twins.add(digest)
-                self._counts["new" if old is None else "changed"] += 1
-                self._lengths[len(document.text)] += 1
-                if len(self._samples) < _SAMPLES:
-                    self._samples.append(document.text)
+                fresh.append(Fresh(document, digest, old))
+        return fresh
+
+    def _count(self, session: Session, fresh: Sequence[Fresh]) -> None:
+        """Counts documents by whether they are nearly the same as others; the others would be embedded."""
+        near = self._near(session, fresh) if self._settings.near_duplicates.enabled else set()
+        for one in fresh:
+            if one.sha256 in near:
+                self._counts["near_duplicate"] += 1
+                continue
+            self._counts["new" if one.old is None else "changed"] += 1
+            self._lengths[len(one.document.text)] += 1
+            if len(self._samples) < _SAMPLES:
+                self._samples.append(one.document.text)
+
+    def _near(self, session: Session, fresh: Sequence[Fresh]) -> set[str]:
+        """Hashes of the texts that are nearly the same as a stored one, or one before them."""
+        corpus_id = self._corpus.id if self._corpus is not None else 0
+
+        def find(bands: Sequence[Sequence[int]]) -> list[Candidate]:
+            stored = near_duplicates.find(session, corpus_id, bands) if self._corpus is not None else []
+            return [*stored, *self._earlier.find(bands)]
+
+        texts = [
+            Text(
+                one.document.source, one.document.text, one.sha256, one.old is not None and one.old.kept_apart
+            )
+            for one in fresh
+        ]
+        threshold = self._settings.near_duplicates.threshold
+        near = set()
+        for text, finding in zip(texts, deduplicate(texts, find, threshold, corpus_id), strict=True):
+            if finding.near_duplicate_of is None:
+                self._earlier.add(text, finding.bands)
+            else:
+                near.add(text.sha256)
+        return near
 
     def progress(self, bytes_read: int, bytes_total: int, seconds: float) -> Progress:
         """Returns how far the reading is."""
@@ -181,8 +271,10 @@ class _Trial:
             changed=self._counts["changed"],
             unchanged=self._counts["unchanged"],
             duplicate=self._counts["duplicate"],
+            near_duplicate=self._counts["near_duplicate"],
             failed=self._counts["failed"],
             removed=removed,
+            refused=self._counts["refused"],
             skipped=self._counts["skipped"],
             characters=characters,
             chunks=chunks,

@@ -139,6 +139,7 @@ def _forecast(
 ) -> None:
     """Tell what an ingestion would do; a corpus that does not exist is not made for it."""
     with running(data_dir) as application, showing(as_json) as progress:
+        from api.anonymizer import anonymizer_of
         from api.bulk import limits_of
         from api.reading import with_settings
         from ingest.dry_run import forecast
@@ -159,6 +160,7 @@ def _forecast(
             options=replace(options, read=with_settings(options.read, application.settings)),
             limits=limits_of(application.settings),
             progress=progress,
+            anonymizer=None if corpus is None else anonymizer_of(application, corpus),
         )
     if as_json:
         print_json(found.to_json())

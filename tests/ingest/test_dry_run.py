@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,20 @@ def test_time_goes_by_the_last_jobs(database: Database, corpus: Corpus, run: Ing
         session.execute(text("UPDATE jobs SET seconds = 4"))
     (tmp_path / "b.txt").write_text("B")
     assert told(database, corpus, tmp_path).seconds == 4.0
+
+
+def test_forecast_follows_the_settings_of_the_corpus(
+    database: Database, corpus: Corpus, run: Ingest, tmp_path: Path
+) -> None:
+    text_of = "The lighthouse at the end of the pier was lit for the first time in eighteen {} by a keeper. "
+    (tmp_path / "a.txt").write_text(text_of.format("eighty") * 9 + "The end.")
+    (tmp_path / "b.txt").write_text(text_of.format("eighty") * 9 + "The very end.")
+    (tmp_path / "c.txt").write_text("Short")
+    settled = replace(corpus, settings={"quality": {"min_words": 3}})
+    batches = IngestOptions(batch_characters=1)  # each in a batch of its own
+    found = forecast([str(tmp_path)], settled, database=database, embed=FakeEncoder(), options=batches)
+    assert (found.new, found.near_duplicate, found.refused) == (1, 1, 1)
+    (tmp_path / "b.txt").unlink()
+    run(tmp_path)
+    (tmp_path / "d.txt").write_text(text_of.format("eighty") * 9 + "The real end.")
+    assert told(database, corpus, tmp_path).near_duplicate == 1
