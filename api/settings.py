@@ -121,6 +121,8 @@ class Settings(BaseSettings):
     """Secret that makes pseudonyms and opens the vault; needed where a corpus is anonymised."""
     vault_key_file: Path | None = None
     """File with that secret, in its place."""
+    login_hours: float = Field(12.0, gt=0, le=8760)
+    """How long a login in a browser lasts."""
     encryption_key: SecretStr | None = None
     """Secret that what was asked and answered is encrypted with; None leaves it as it is."""
     encryption_key_file: Path | None = None
