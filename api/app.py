@@ -43,6 +43,7 @@ from api.routes import (
     responses,
     search,
     sessions,
+    store_files,
     stores,
     users,
 )
@@ -88,6 +89,7 @@ ROUTERS = (
     users,
     groups,
     chat,
+    store_files,
     stores,
     duplicates,
     privacy,

@@ -111,6 +111,9 @@ def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
         "/v1/vector_stores",
         "/v1/vector_stores/{store}",
         "/v1/vector_stores/{store}/search",
+        "/v1/vector_stores/{store}/files",
+        "/v1/vector_stores/{store}/files/{file}",
+        "/v1/vector_stores/{store}/files/{file}/content",
         "/health",
         "/ready",
     }
