@@ -194,7 +194,7 @@ class Resuming:
         self._lost += 1
         if self.last_id is None or self._lost > MOST_LOST or isinstance(error, httpx.TimeoutException):
             raise error
-        return FIRST_WAIT_S * 2 ** (self._lost - 1)
+        return FIRST_WAIT_S * 2.0 ** (self._lost - 1)
 
 
 class Events:
