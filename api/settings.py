@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """Address that the server listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the server listens on; 0 takes a free one."""
+    share_port: bool = False
+    """Whether other servers may listen on the same address and port, each taking its share of connections."""
     refresh_interval_s: float = Field(0.5, gt=0, le=3600)
     """How often a running server looks for changes that other processes made."""
     max_upload_bytes: int = Field(50_000_000, ge=1)
