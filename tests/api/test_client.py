@@ -133,7 +133,10 @@ def losing_proxy(url: str) -> Iterator[str]:
                 told += piece
                 if losing[0] and b"\n\n" in told:
                     losing[0] = False
-                    return
+                    break
+            for end in (near, far):  # to close them is not enough while the other thread reads
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
 
     def forward(near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError):
