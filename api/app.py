@@ -35,6 +35,7 @@ from api.routes import (
     job_page,
     jobs,
     keys,
+    logins,
     me,
     pages,
     privacy,
@@ -42,6 +43,7 @@ from api.routes import (
     responses,
     search,
     sessions,
+    store_files,
     stores,
     users,
 )
@@ -57,8 +59,8 @@ logger = logging.getLogger(__name__)
 DESCRIPTION = """
 Answers questions from your own documents, with the exact characters that each part of an answer comes from.
 
-Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`;
-`rag keys create --role administrator` makes the first one. Roles may each do what the ones before them may:
+Every route but `/health` and `/ready` needs an API key, sent as `Authorization: Bearer KEY`, or the cookie of
+a login; `rag keys create --role administrator` makes the first key. Each role may do what those before may:
 reader (ask, search, read), contributor (change documents), reviewer (see what all have asked),
 administrator (users, groups, keys, deleting corpora, the vault, forgetting, the audit log).
 Errors are `application/problem+json` (RFC 9457).
@@ -81,11 +83,13 @@ ROUTERS = (
     replay,
     feedback,
     keys,
+    logins,
     me,
     pages,
     users,
     groups,
     chat,
+    store_files,
     stores,
     duplicates,
     privacy,

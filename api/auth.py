@@ -9,8 +9,10 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from api.build import Application
-from api.errors import MissingKeyError, RoleError
+from api.errors import MissingKeyError, NoRoleError, RoleError
+from api.logins import login_of
 from store import access
+from store.logins import Login
 from store.types import Key, Role, Verb
 
 ROLES = tuple(Role)
@@ -65,13 +67,23 @@ def allows(role: Role, needed: Role) -> bool:
     return ROLES.index(role) >= ROLES.index(needed)
 
 
-def recognise(parts: Application, headers: Mapping[str, str]) -> Caller:
+def recognise(parts: Application, headers: Mapping[str, str], method: str = "POST") -> Caller:
     """Who sends a request with these headers: the one place that knows how callers are recognised.
 
+    An API key goes before the cookie of a login, which proves who it is only for what changes nothing; for
+    all else, and where no `method` is given, the login's token has to be in the headers too.
+
     Raises:
-        MissingKeyError: There is no API key in them.
+        MissingKeyError: There is neither API key nor login in them.
         InvalidKeyError: It is unknown, expired or revoked, or its user disabled.
+        InvalidLoginError: It is unknown or over, or its user disabled.
+        CsrfError: The login's token is missing.
+        NoRoleError: The user who is logged in has no role any more.
     """
+    if "authorization" not in headers:
+        login = login_of(parts, headers, method)
+        if login is not None:
+            return _caller_with_login(login)
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise MissingKeyError
@@ -97,6 +109,21 @@ def caller_with_key(parts: Application, secret: str) -> Caller:
     )
 
 
+def _caller_with_login(login: Login) -> Caller:
+    user = login.user
+    if user.role is None:
+        raise NoRoleError(user.name)
+    return Caller(
+        user=user.name,
+        user_id=user.id,
+        role=user.role,
+        groups=user.groups,
+        key=None,
+        corpora=None,
+        verbs=VERBS_OF[user.role],
+    )
+
+
 def requires(needed: Role) -> Callable[..., Caller]:
     """A dependency that gives the caller.
 
@@ -104,7 +131,7 @@ def requires(needed: Role) -> Callable[..., Caller]:
     """
 
     def caller(request: Request, parts: Parts, shown: Annotated[object, Depends(bearer)]) -> Caller:
-        found = recognise(parts, request.headers)
+        found = recognise(parts, request.headers, request.method)
         if not allows(found.role, needed):
             raise RoleError(found.role, needed)
         return found

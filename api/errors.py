@@ -46,9 +46,11 @@ from store.errors import (
     FilterError,
     InvalidCursorError,
     InvalidKeyError,
+    InvalidLoginError,
     JobStateError,
     JobTakenError,
     KeyScopeError,
+    LockedOutError,
     NameTakenError,
     NotNearDuplicateError,
     RequestReusedError,
@@ -66,6 +68,8 @@ from store.errors import (
     UnknownSessionError,
     UnknownUserError,
     VaultKeyError,
+    WeakPasswordError,
+    WrongPasswordError,
 )
 from store.response_query import QueryError
 from store.types import Role
@@ -96,6 +100,26 @@ class RoleError(ApiError):
 
     def __init__(self, role: Role, needed: Role, what: str = "This") -> None:
         super().__init__(f"{what} needs the role {needed}, but the key's is {role}. Use another key.")
+
+
+class NoRoleError(ApiError):
+    """A user without a role logs in, or their role was taken away."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(
+            f"The user {user!r} has no role, so a login allows nothing. An administrator gives one with "
+            f"`rag users change {user} --role ROLE`; API keys have roles of their own."
+        )
+
+
+class CsrfError(ApiError):
+    """A request with a login's cookie would change something, and may come from another site."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A request that is made with a login has to carry its token in the header `X-CSRF-Token`. It is "
+            "in the response to `POST /v1/login` and in the cookie `groundwork_csrf`."
+        )
 
 
 class BodyError(ApiError):
@@ -211,6 +235,12 @@ UNLOADED = "The server's models cannot be loaded; its log has more."
 KINDS: Mapping[type[Exception], Kind] = {
     MissingKeyError: Kind(401, "No API key"),
     InvalidKeyError: Kind(401, "Wrong API key"),
+    InvalidLoginError: Kind(401, "Not logged in"),
+    WrongPasswordError: Kind(401, "Wrong password"),
+    LockedOutError: Kind(429, "Locked out"),
+    WeakPasswordError: Kind(422, "Weak password"),
+    NoRoleError: Kind(403, "No role"),
+    CsrfError: Kind(403, "No CSRF token"),
     RoleError: Kind(403, "Role not sufficient"),
     FolderError: Kind(403, "Folder not open"),
     UnknownCorpusError: Kind(404, "Unknown corpus"),
@@ -322,6 +352,8 @@ def problem_response(error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else {}
     if isinstance(error, BusyError | DatabaseUnavailableError | RequestRunningError):
         headers["Retry-After"] = "5"
+    if isinstance(error, LockedOutError):
+        headers["Retry-After"] = str(error.wait_s)
     slug = "internal" if kind is INTERNAL else _slug(type(error))
     return _response(slug, kind.title, kind.status, kind.detail or str(error), headers)
 

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """Address that the server listens on."""
     port: int = Field(8000, ge=0, le=65535)
     """Port that the server listens on; 0 takes a free one."""
+    share_port: bool = False
+    """Whether other servers may listen on the same address and port, each taking its share of connections."""
     refresh_interval_s: float = Field(0.5, gt=0, le=3600)
     """How often a running server looks for changes that other processes made."""
     max_upload_bytes: int = Field(50_000_000, ge=1)
@@ -121,6 +123,8 @@ class Settings(BaseSettings):
     """Secret that makes pseudonyms and opens the vault; needed where a corpus is anonymised."""
     vault_key_file: Path | None = None
     """File with that secret, in its place."""
+    login_hours: float = Field(12.0, gt=0, le=8760)
+    """How long a login in a browser lasts."""
     encryption_key: SecretStr | None = None
     """Secret that what was asked and answered is encrypted with; None leaves it as it is."""
     encryption_key_file: Path | None = None

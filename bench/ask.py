@@ -63,11 +63,11 @@ def write_passages(examples: Sequence[Example], path: Path) -> int:
 
 
 @contextmanager
-def serving(shell: dict[str, str], key: str) -> Iterator[httpx.Client]:
+def serving(
+    shell: dict[str, str], key: str, command: Sequence[str] = (*RAG, "serve")
+) -> Iterator[httpx.Client]:
     """A server in a process of its own, and a client of it."""
-    server = subprocess.Popen(
-        [*RAG, "serve"], env=shell, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    server = subprocess.Popen(command, env=shell, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{shell['RAG_PORT']}"
     try:
         with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:

@@ -38,7 +38,12 @@ TEXTS_PER_FETCH = 8
 ROWS_PER_FETCH = 500
 
 HANDLED_APART = frozenset({"documents", "document_versions", "chunks", "signatures", "index_log", "vault"})
-KEPT = frozenset({"corpora", "users", "keys", "vault_openings", "audit", "data_keys"})
+KEPT = frozenset({"corpora", "users", "keys", "vault_openings", "audit"}) | {
+    "passwords",
+    "logins",
+    "login_failures",
+    "data_keys",
+}
 """Names and hashes that other rows go by, the note of who opened the vault, and the audit log."""
 
 EMPTIED = frozenset({"idempotent_requests"})

@@ -248,6 +248,32 @@ class InvalidKeyError(StoreError):
         )
 
 
+class InvalidLoginError(StoreError):
+    """The login is unknown or over."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody is logged in here, or the time of the login is over. Log in again.")
+
+
+class WrongPasswordError(StoreError):
+    """User and password do not belong together."""
+
+    def __init__(self) -> None:
+        super().__init__("This is not the password of this user. `rag users password NAME` gives another.")
+
+
+class WeakPasswordError(StoreError):
+    """A password that is easy to guess."""
+
+
+class LockedOutError(StoreError):
+    """It failed too often to log in."""
+
+    def __init__(self, wait_s: int):
+        self.wait_s = wait_s
+        super().__init__(f"It failed too often to log in. Try again in {wait_s} seconds.")
+
+
 class InvalidCursorError(StoreError):
     """A page cursor was not made by this program, or for another list."""
 

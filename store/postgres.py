@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from store.errors import DatabaseFullError, DatabaseUnavailableError, StoreError
@@ -127,6 +128,9 @@ class Database:
     def _reached(self) -> Iterator[None]:
         try:
             yield
+        except PoolTimeoutError as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise DatabaseUnavailableError(where, "all connections of this process are in use") from error
         except (DBAPIError, psycopg.Error) as error:
             lost, full = _is_connection_lost(error), _is_full(error)
             if not lost and not full:

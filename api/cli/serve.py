@@ -15,6 +15,7 @@ from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from api.build import Application
+    from api.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default: RAG_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default: RAG_PORT.")] = None,
+    share_port: Annotated[
+        bool | None, typer.Option("--share-port", help="Let other servers listen there too.")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -29,8 +33,8 @@ def serve(
     from api.audit import record_start
 
     with (
-        running(data_dir, log_level="INFO", host=host, port=port) as application,
-        _listen(application.settings.host, application.settings.port) as listening,
+        running(data_dir, log_level="INFO", host=host, port=port, share_port=share_port) as application,
+        _listen(application.settings) as listening,
     ):
         url = _url(listening)
         record_start(application.database, application.settings, url)
@@ -68,11 +72,12 @@ def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         print("The tables are up to date now." if pending else "The tables were up to date.")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(settings: "Settings") -> socket.socket:
+    host, port = settings.host, settings.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+        return socket.create_server((host, port), family=family, reuse_port=settings.share_port)
+    except (OSError, OverflowError, ValueError) as error:  # ValueError: the system shares no ports
         reason = getattr(error, "strerror", None) or str(error)
         raise CommandError(
             f"Cannot listen on {host} port {port}: {reason}. Choose others with --host and --port."

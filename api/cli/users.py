@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.cli.common import AsJson, DataDir, check_name, plain, print_json, print_table, running
+from api.cli.common import AsJson, DataDir, check_name, note, plain, print_json, print_table, running
 from store.types import Key, Role, User
 
 app = typer.Typer(help="Who may use the server.", no_args_is_help=True)
@@ -105,6 +105,53 @@ def disable(name: UserName, data_dir: DataDir = None, as_json: AsJson = False) -
 def enable(name: UserName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Let a disabled user's keys be good again."""
     _tell(_change(name, {"disabled": False}, data_dir), "is enabled", as_json=as_json)
+
+
+@app.command("password")
+def password(
+    name: UserName,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Make one and show it, now and never again.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a user a password to log in with in a browser; who is logged in as the user is logged out."""
+    import secrets
+
+    from api.audit import by_command
+    from store import logins, passwords, users
+
+    given = secrets.token_urlsafe(16) if generate else None
+    with running(data_dir) as application:
+        with application.database.transaction() as session:
+            user = users.named(session, name)
+        typed = given or typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        with application.database.transaction() as session:
+            passwords.change(session, user.id, name, typed)
+            ended = logins.end_all(session, user.id)
+            by_command(session, "user.password", name)
+    if as_json:
+        print_json({"user": name, "password": given, "ended_logins": ended})
+        return
+    print(given or f"The user {name} has another password.")
+    if user.role is None:
+        note(f"A login allows nothing until the user has a role: rag users change {name} --role ROLE")
+
+
+@app.command("logout")
+def logout(name: UserName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Log a user out of all browsers; API keys stay."""
+    from api.audit import by_command
+    from store import logins, users
+
+    with running(data_dir) as application, application.database.transaction() as session:
+        ended = logins.end_all(session, users.named(session, name).id)
+        by_command(session, "logout", name, {"everywhere": True})
+    if as_json:
+        print_json({"user": name, "ended_logins": ended})
+    else:
+        print(f"The user {name} is logged out ({ended} logins).")
 
 
 def _change(name: str, changes: dict[str, Any], data_dir: Any) -> User:

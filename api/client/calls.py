@@ -1,6 +1,6 @@
 """One function for each route, under its name: what to send, and the shape of what comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -44,12 +44,17 @@ class Nothing(BaseModel):
     """The answer of a route that gives none."""
 
 
+class PlainText(BaseModel):
+    """The answer of a route that gives text."""
+
+    text: str
+
+
 @dataclass(frozen=True)
 class Upload:
-    """A file to send, under a name, with what a form says of it."""
+    """Files to send, each with its name, and what the form says of them."""
 
-    name: str
-    content: bytes
+    files: tuple[tuple[str, bytes], ...]
     fields: Mapping[str, str]
 
 
@@ -121,7 +126,7 @@ def send_file(path: Path, corpus: str, **fields: str) -> Call[UploadView]:
     Raises:
         OSError: It cannot be read.
     """
-    upload = Upload(path.name, path.read_bytes(), {"corpus": corpus, **fields})
+    upload = Upload(((path.name, path.read_bytes()),), {"corpus": corpus, **fields})
     return Call("POST", "/v1/documents", UploadView, upload=upload)
 
 
@@ -148,6 +153,16 @@ def delete_document(document_id: UUID) -> Call[Nothing]:
 def start_job(body: JobBody) -> Call[JobView]:
     """Ingest paths of the server."""
     return Call("POST", "/v1/jobs", JobView, body=body)
+
+
+def send_files(paths: Sequence[Path], corpus: str, **fields: str) -> Call[JobView]:
+    """Send files to be ingested by a job; `fields` are those of the form of `POST /v1/jobs`.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    files = tuple((path.name, path.read_bytes()) for path in paths)
+    return Call("POST", "/v1/jobs", JobView, upload=Upload(files, {"corpus": corpus, **fields}))
 
 
 def list_jobs() -> Listing[JobView]:

@@ -1,16 +1,19 @@
 """The two clients: `Client` waits, `AsyncClient` is awaited; what they send and read is the same."""
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from uuid import UUID
 
 import httpx
 from pydantic import BaseModel
 
-from api.client.calls import Call, Listing
+from api.client.calls import Call, Listing, PlainText
 from api.client.problem import problem_of
 from api.schemas.answers import AskBody
 
@@ -18,6 +21,9 @@ V = TypeVar("V", bound=BaseModel)
 
 JSONL = "application/jsonl"
 EVENTS = "text/event-stream"
+MOST_LOST = 4
+"""So often in a row a lost connection is opened again."""
+FIRST_WAIT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class Event:
 
     name: str
     data: dict[str, Any]
+    id: str = ""
 
 
 class Client:
@@ -65,11 +72,33 @@ class Client:
     def stream(self, body: AskBody) -> Iterator[Event]:
         """Ask a question and give the events of its answer; the last one, `done`, has the whole of it.
 
+        A connection that is lost is opened again, and the answer goes on where it was.
+
         Raises:
             ProblemError: The server refuses it, or failed on its way (the event `error`).
+            httpx.HTTPError: The server cannot be reached, or went away and did not come back.
+        """
+        resuming = Resuming()
+        while True:
+            try:
+                for event in self._events("POST", "/v1/ask", **_streamed(body, resuming.last_id)):
+                    resuming.seen(event)
+                    yield event
+                return
+            except httpx.TransportError as error:
+                time.sleep(resuming.wait_after(error))
+
+    def follow_job(self, job_id: UUID) -> Iterator[Event]:
+        """Give what happens to a job as it happens: `progress` after `progress`, then `end`.
+
+        Raises:
+            ProblemError: The server refuses it.
             httpx.HTTPError: The server cannot be reached, or went away in the middle.
         """
-        with self._http.stream("POST", "/v1/ask", **_streamed(body)) as response:
+        return self._events("GET", f"/v1/jobs/{job_id}/events", headers={"Accept": EVENTS})
+
+    def _events(self, method: str, path: str, **request: Any) -> Iterator[Event]:
+        with self._http.stream(method, path, **request) as response:
             if not response.is_success:
                 raise problem_of(response.status_code, response.read())
             events = Events()
@@ -112,7 +141,22 @@ class AsyncClient:
 
     async def stream(self, body: AskBody) -> AsyncIterator[Event]:
         """Ask a question and give the events of its answer: see `Client.stream`."""
-        async with self._http.stream("POST", "/v1/ask", **_streamed(body)) as response:
+        resuming = Resuming()
+        while True:
+            try:
+                async for event in self._events("POST", "/v1/ask", **_streamed(body, resuming.last_id)):
+                    resuming.seen(event)
+                    yield event
+                return
+            except httpx.TransportError as error:
+                await asyncio.sleep(resuming.wait_after(error))
+
+    def follow_job(self, job_id: UUID) -> AsyncIterator[Event]:
+        """Give what happens to a job as it happens: see `Client.follow_job`."""
+        return self._events("GET", f"/v1/jobs/{job_id}/events", headers={"Accept": EVENTS})
+
+    async def _events(self, method: str, path: str, **request: Any) -> AsyncIterator[Event]:
+        async with self._http.stream(method, path, **request) as response:
             if not response.is_success:
                 raise problem_of(response.status_code, await response.aread())
             events = Events()
@@ -133,11 +177,31 @@ class AsyncClient:
         await self.close()
 
 
+class Resuming:
+    """Where a stream is, so that it can go on after its connection was lost."""
+
+    def __init__(self) -> None:
+        self.last_id: str | None = None
+        """Of the last event that arrived."""
+        self._lost = 0
+
+    def seen(self, event: Event) -> None:
+        """Note an event that arrived."""
+        self.last_id, self._lost = event.id or self.last_id, 0
+
+    def wait_after(self, error: httpx.TransportError) -> float:
+        """How many seconds to wait before going on; raises the error where that is no use."""
+        self._lost += 1
+        if self.last_id is None or self._lost > MOST_LOST or isinstance(error, httpx.TimeoutException):
+            raise error
+        return FIRST_WAIT_S * 2.0 ** (self._lost - 1)
+
+
 class Events:
     """Reads server-sent events line by line (HTML Living Standard, section 9.2)."""
 
     def __init__(self) -> None:
-        self._name = ""
+        self._name = self._id = ""
         self._data: list[str] = []
 
     def take(self, line: str) -> Iterator[Event]:
@@ -151,6 +215,8 @@ class Events:
             value = value.removeprefix(" ")
             if field == "event":
                 self._name = value
+            elif field == "id":
+                self._id = value
             elif field == "data":
                 self._data.append(value)
             return
@@ -158,7 +224,7 @@ class Events:
         if name == "error":
             raise problem_of(int(json.loads(data).get("status", 500)), data.encode())
         if data:
-            yield Event(name, json.loads(data))
+            yield Event(name, json.loads(data), self._id)
 
 
 def _headers(key: str | None) -> dict[str, str]:
@@ -176,7 +242,7 @@ def _request(call: Call[Any], idempotency_key: str | None, if_match: str | None)
     if call.body is not None:
         request["json"] = call.body.model_dump(mode="json", exclude_unset=True)
     if call.upload is not None:
-        request["files"] = {"file": (call.upload.name, call.upload.content)}
+        request["files"] = [("file", file) for file in call.upload.files]
         request["data"] = dict(call.upload.fields)
     return request
 
@@ -185,9 +251,10 @@ def _listed(listing: Listing[Any]) -> dict[str, Any]:
     return {"params": _given(listing.params), "headers": {"Accept": JSONL}}
 
 
-def _streamed(body: AskBody) -> dict[str, Any]:
+def _streamed(body: AskBody, last_id: str | None) -> dict[str, Any]:
     asked = body.model_copy(update={"stream": True})
-    return {"json": asked.model_dump(mode="json", exclude_unset=True), "headers": {"Accept": EVENTS}}
+    headers = {"Accept": EVENTS} | ({} if last_id is None else {"Last-Event-ID": last_id})
+    return {"json": asked.model_dump(mode="json", exclude_unset=True), "headers": headers}
 
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,4 +270,6 @@ def _plain(value: Any) -> Any:
 def _read(call: Call[V], response: httpx.Response) -> V:
     if not response.is_success:
         raise problem_of(response.status_code, response.content)
+    if issubclass(call.view, PlainText):
+        return call.view(text=response.text)
     return call.view.model_validate_json(response.content or b"{}")

@@ -52,6 +52,7 @@ PAGES = (
     Page("/responses", "Responses", "responses", Role.READER),
     Page("/responses/{id}", "Response", "response", None),
     Page("/documents/{id}", "Document", "document", None),
+    Page("/login", "Sign in", "login", None),
 )
 
 

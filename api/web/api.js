@@ -1,6 +1,7 @@
 // All talk with the server: who is asking, problems, pages of lists, events.
 
 const KEY = "groundwork-key";
+const TOKEN = "groundwork_csrf";
 
 /** What the server says went wrong; `detail` names the value and the mend. */
 export class Problem extends Error {
@@ -57,7 +58,14 @@ function credentials() {
 }
 
 function authorization() {
-  return key() ? { Authorization: `Bearer ${key()}` } : {};
+  if (key()) return { Authorization: `Bearer ${key()}` };
+  return token() ? { "X-CSRF-Token": token() } : {};
+}
+
+/** What proves that a page of ours sends a request of somebody who is logged in; null where nobody is. */
+export function token() {
+  const cookies = document.cookie.split("; ").map((cookie) => cookie.split("="));
+  return cookies.find(([name]) => name === TOKEN)?.[1] ?? null;
 }
 
 /** What a route answers, as JSON; null where it answers with nothing. */

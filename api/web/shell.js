@@ -1,6 +1,6 @@
 // What surrounds every page: who is signed in, the colours, and where problems are shown.
 
-import { Problem, call, keep, key, onSignIn } from "./api.js";
+import { Problem, address, call, keep, key, onSignIn, token } from "./api.js";
 import { all, announce, button, field, h, one } from "./dom.js";
 
 const THEME = "groundwork-theme";
@@ -53,7 +53,8 @@ function welcome(me) {
 }
 
 async function leave() {
-  keep(null);
+  if (key()) keep(null);
+  else if (token()) await call("/v1/logout", { method: "POST", body: {} }).catch(() => {});
   location.reload();
 }
 
@@ -83,7 +84,8 @@ function askForKey(problem) {
       h("h2", { id: "sign-in" }, "Sign in"),
       field("API key", input, "It is kept until you close this tab. `rag keys create` makes one."),
       wrong,
-      h("p", {}, h("button", { class: "main" }, "Sign in")));
+      h("p", {}, h("button", { class: "main" }, "Sign in")),
+      h("p", {}, h("a", { href: address("/login", { next: location.pathname + location.search }) }, "Sign in with a password instead")));
     const dialog = h("dialog", { "aria-labelledby": "sign-in" }, form);
     form.addEventListener("submit", () => {
       keep(input.value.trim());

@@ -20,6 +20,7 @@ from store.tables.documents import (
     SignatureRow,
 )
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
+from store.tables.logins import FailureRow, LoginRow, PasswordRow
 from store.tables.sealing import DataKeyRow
 from store.tables.vault import VaultOpeningRow, VaultRow
 
@@ -31,6 +32,7 @@ __all__ = [
     "DataKeyRow",
     "DocumentRow",
     "DocumentVersionRow",
+    "FailureRow",
     "FeedbackRow",
     "GroupRow",
     "IdempotentRequestRow",
@@ -39,8 +41,10 @@ __all__ = [
     "JobRow",
     "JobUploadRow",
     "KeyRow",
+    "LoginRow",
     "MemberRow",
     "ParagraphRow",
+    "PasswordRow",
     "ResponseCitationRow",
     "ResponseHitRow",
     "ResponseRow",

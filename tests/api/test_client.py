@@ -2,8 +2,11 @@
 
 import asyncio
 import inspect
+import socket
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 from uuid import UUID
@@ -12,12 +15,14 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.client import AsyncClient, Client, ProblemError, calls
+from api.client import AsyncClient, Client, ProblemError, calls, compatible_calls, upkeep_calls
 from api.client.calls import Call, Listing
 from api.client.client import Events
 from api.schemas.access import KeyBody
 from api.schemas.answers import AskBody, SearchBody
 from api.schemas.documents import CorpusBody, DocumentBody
+from api.schemas.openai import ChatBody, Message
+from api.schemas.openai_files import StoreFileBody
 from api.schemas.sessions import FeedbackBody, SessionBody, SessionChangeBody
 from api.settings import load_settings
 from store.feedback import Thumb
@@ -88,6 +93,83 @@ def test_both_clients_stream_the_same_answer(clients: Clients, handbook: str) ->
     assert waited[-1].data["answer"] == awaited[-1].data["answer"]
 
 
+def test_client_uses_the_routes_of_openai_and_looks_after_corpora(
+    clients: Clients, handbook: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pets.txt").write_text("Dogs are welcome.")
+    with Client(clients.url, key_of(clients, Role.ADMINISTRATOR)) as client:
+        job = client.send(calls.send_files([tmp_path / "pets.txt"], handbook))
+        assert [event.name for event in client.follow_job(job.id)][-1] == "end"
+        sent = client.send(compatible_calls.upload_file(tmp_path / "pets.txt", handbook))
+        assert client.send(compatible_calls.read_file(sent.id)).text == "Dogs are welcome."
+        listed = client.send(compatible_calls.list_store_files(handbook, limit=5))
+        assert sent.id in [file.id for file in listed.data]
+        wanted = StoreFileBody(file_id=sent.id)
+        assert client.send(compatible_calls.add_store_file(handbook, wanted)).status == "completed"
+        assert client.send(compatible_calls.show_model("groundwork/handbook")).id == "groundwork/handbook"
+        asked = ChatBody(model="groundwork", messages=[Message(role="user", content="Are dogs welcome?")])
+        assert client.send(compatible_calls.complete_chat(asked)).groundwork.answer
+        assert client.send(compatible_calls.remove_store_file(handbook, sent.id)).deleted
+        assert client.send(upkeep_calls.me()).role == Role.ADMINISTRATOR
+        assert list(client.each(upkeep_calls.list_clusters(handbook))) == []
+        actions = {act.action for act in client.each(upkeep_calls.list_acts())}
+        assert "document.delete" in actions
+        assert client.send(upkeep_calls.list_openings()).openings == []
+
+
+@contextmanager
+def losing_proxy(url: str) -> Iterator[str]:
+    """An address that leads to the server, and breaks its first connection after the first event."""
+    host, port = url.removeprefix("http://").split(":")
+    listening = socket.create_server(("127.0.0.1", 0))
+    losing = [True]
+
+    def lead(near: socket.socket) -> None:
+        with near, socket.create_connection((host, int(port))) as far:
+            threading.Thread(target=forward, args=(near, far), daemon=True).start()
+            told = b""
+            while piece := far.recv(256):
+                near.sendall(piece)
+                told += piece
+                if losing[0] and b"\n\n" in told:
+                    losing[0] = False
+                    break
+            for end in (near, far):  # to close them is not enough while the other thread reads
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    def forward(near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := near.recv(65536):
+                far.sendall(piece)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=lead, args=(listening.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listening.close()
+    assert not losing[0]
+
+
+def test_stream_goes_on_by_itself_after_its_connection_was_lost(clients: Clients, handbook: str) -> None:
+    async def streamed(url: str) -> list[Any]:
+        async with AsyncClient(url, key) as client:
+            return [event async for event in client.stream(ASKED)]
+
+    key = key_of(clients, Role.READER)
+    with losing_proxy(clients.url) as url, Client(url, key) as client:
+        waited = list(client.stream(ASKED))
+    with losing_proxy(clients.url) as url:
+        awaited = asyncio.run(streamed(url))
+    for events in (waited, awaited):
+        told = [event for event in events if event.name != "heartbeat"]
+        assert [int(event.id.split(":")[1]) for event in told] == list(range(1, len(told) + 1))
+        assert events[-1].name == "done"
+
+
 def test_refusal_is_raised_with_its_status_and_its_mend(clients: Clients, handbook: str) -> None:
     unknown = ASKED.model_copy(update={"corpus": "none"})
     with Client(clients.url, key_of(clients, Role.READER)) as client:
@@ -110,14 +192,17 @@ def test_every_call_is_a_route_of_its_name_and_shape() -> None:
         for methods in schema["paths"].values()
         for operation in methods.values()
     }
-    functions = inspect.getmembers(
-        calls, lambda found: inspect.isfunction(found) and found.__module__ == calls.__name__
-    )
-    assert len(functions) > 35
+    functions = [
+        named
+        for module in (calls, compatible_calls, upkeep_calls)
+        for named in inspect.getmembers(module, inspect.isfunction)
+        if named[1].__module__ == module.__name__ and not named[0].startswith("_")
+    ]
+    assert len(functions) > 60
     for name, function in functions:
         found = get_type_hints(function)["return"]
         assert found.__origin__ in (Call, Listing), name
-        if name in ("send_file", "health", "ready"):
+        if name in ("send_file", "send_files", "health", "ready"):
             continue
         responses = operations[name]["responses"]
         success = next(response for status, response in responses.items() if status.startswith("2"))

@@ -177,6 +177,30 @@ def test_file_is_uploaded_listed_read_and_deleted(client: openai.OpenAI) -> None
             request(sent.id)
 
 
+def test_files_of_a_vector_store_are_its_documents(client: openai.OpenAI, contributor: httpx.Client) -> None:
+    files = client.vector_stores.files
+    content = io.BytesIO(b"Dogs are welcome on the second floor.")
+    sent = client.files.create(file=("pets.txt", content), purpose="assistants")
+    added = files.create_and_poll(sent.id, vector_store_id="handbook")
+    assert (added.status, added.vector_store_id) == ("completed", "handbook")
+    assert files.retrieve(sent.id, vector_store_id="handbook") == added
+    assert next(iter(files.list("handbook", limit=1))).id == sent.id
+    assert len(list(files.list("handbook", limit=1, order="desc"))) == 2
+    assert list(files.list("handbook", filter="failed")) == []
+    [text] = files.content(sent.id, vector_store_id="handbook").data
+    assert text.text == "Dogs are welcome on the second floor."
+    contributor.post("/v1/corpora", json={"name": "annex"}).raise_for_status()
+    with pytest.raises(openai.NotFoundError):
+        files.retrieve(sent.id, vector_store_id="annex")
+    with pytest.raises(openai.UnprocessableEntityError, match="another corpus"):
+        files.create("annex", file_id=sent.id)
+    with pytest.raises(openai.UnprocessableEntityError, match="metadata"):
+        files.create("handbook", file_id=sent.id, attributes={"floor": 2})
+    assert files.delete(sent.id, vector_store_id="handbook").deleted
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(sent.id)
+
+
 def test_file_of_many_records_is_refused_and_names_the_route(client: openai.OpenAI) -> None:
     content = io.BytesIO(b'{"id": "a", "text": "Dogs."}\n{"id": "b", "text": "Cats."}\n')
     with pytest.raises(openai.UnprocessableEntityError, match="/v1/documents"):

@@ -147,11 +147,9 @@ def test_stopping_server_finishes_the_answers_that_are_in_work(
 
 
 @contextmanager
-def impatient(settings: Settings, application: Application, silent_after_s: float) -> Iterator[int]:
+def impatient(app: Any, silent_after_s: float) -> Iterator[int]:
     """A server with the connections of `rag serve`; gives its port."""
-    config = uvicorn.Config(
-        create_app(settings, application), port=0, log_config=None, http=patient_for(silent_after_s)
-    )
+    config = uvicorn.Config(app, port=0, log_config=None, http=patient_for(silent_after_s))
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -175,7 +173,7 @@ def is_closed(connection: socket.socket) -> bool:
 def test_silent_connections_block_nobody_and_are_closed(settings: Settings, application: Application) -> None:
     begun_head = b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "
     begun_body = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
-    with impatient(settings, application, 1.0) as port:
+    with impatient(create_app(settings, application), 1.0) as port:
         silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
         for number, connection in enumerate(silent):
             connection.sendall((b"", begun_head, begun_body)[number % 3])
@@ -187,9 +185,28 @@ def test_silent_connections_block_nobody_and_are_closed(settings: Settings, appl
 
 
 def test_slow_client_that_goes_on_is_served(settings: Settings, application: Application) -> None:
-    with impatient(settings, application, 5.0) as port, socket.create_connection(("127.0.0.1", port)) as slow:
+    with (
+        impatient(create_app(settings, application), 5.0) as port,
+        socket.create_connection(("127.0.0.1", port)) as slow,
+    ):
         slow.settimeout(20)
         for piece in (b"GET /hea", b"lth HTTP/1.1\r\nHo", b"st: x\r\n", b"\r\n"):
             slow.sendall(piece)
             time.sleep(0.1)
         assert slow.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_client_that_takes_nothing_is_let_go(settings: Settings) -> None:
+    ended = threading.Event()
+
+    async def talk_much(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(500):  # more than any buffer on the way holds
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+        ended.set()
+
+    with impatient(talk_much, 0.5) as port, socket.create_connection(("127.0.0.1", port)) as deaf:
+        deaf.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert ended.wait(20)

@@ -57,7 +57,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], environment: 
 @contextmanager
 def server(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN, "serve", "--port", "0", *arguments],
+        [sys.executable, "-c", RUN, "serve", *(() if "--port" in arguments else ("--port", "0")), *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -81,6 +81,20 @@ def test_server_says_where_it_is_and_stops_in_order(
         assert httpx.get(told["docs"], timeout=60).status_code == 200
         process.send_signal(number)
         assert process.wait(30) == 0
+
+
+@pytest.mark.slow
+def test_servers_share_a_port_and_one_goes_on_when_the_other_stops(environment: dict[str, str]) -> None:
+    with server(environment, "--json", "--share-port") as first:
+        assert first.stdout is not None
+        url = json.loads(first.stdout.readline())["url"]
+        with server(environment, "--json", "--share-port", "--port", url.rpartition(":")[2]) as second:
+            assert second.stdout is not None
+            assert json.loads(second.stdout.readline())["url"] == url
+            assert [httpx.get(f"{url}/health", timeout=60).status_code for _ in range(8)] == [200] * 8
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(30) == 0
+        assert [httpx.get(f"{url}/health", timeout=60).status_code for _ in range(4)] == [200] * 4
 
 
 def test_port_in_use_is_2_and_says_how_to_choose_another(environment: dict[str, str]) -> None:

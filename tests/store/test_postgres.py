@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import make_url, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from store import corpora
@@ -157,3 +157,11 @@ def test_full_disk_of_the_database_says_so(database: Database) -> None:
         database.transaction() as session,
     ):
         session.execute(text(full))
+
+
+def test_connections_that_are_all_in_use_are_an_unavailable_database(database: Database) -> None:
+    engine = create_engine(database.url, pool_size=1, max_overflow=0, pool_timeout=0.1)
+    small = Database(engine)
+    with small.connection(), pytest.raises(DatabaseUnavailableError, match="in use"), small.connection():
+        pass
+    small.close()
