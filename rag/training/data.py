@@ -87,18 +87,26 @@ def _plain_lines(path: Path) -> Iterator[str]:
 
 
 def _zst_lines(path: Path) -> Iterator[str]:
-    """Chunk by chunk: zstandard's own file takes a file that was cut off for one that ends there."""
-    unpacker = zstandard.ZstdDecompressor(max_window_size=LONGEST_WINDOW_BYTES).decompressobj()
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest = ""
-    with path.open("rb") as file:
-        while packed := file.read(READ_BYTES):
-            *lines, rest = (rest + decoder.decode(unpacker.decompress(packed))).split("\n")
-            yield from lines
-    if not unpacker.eof:
-        raise EOFError("the file ends before its content does")
+    for part in _unpacked(path):
+        *lines, rest = (rest + decoder.decode(part)).split("\n")
+        yield from lines
     if rest:
         yield rest
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """The content, part by part: zstandard's own file takes one that was cut off for one that ends there."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=LONGEST_WINDOW_BYTES)
+    frame = decompressor.decompressobj()
+    with path.open("rb") as file:
+        while packed := frame.unused_data or file.read(READ_BYTES):
+            if frame.eof:  # a file may be of several
+                frame = decompressor.decompressobj()
+            yield frame.decompress(packed)
+    if not frame.eof:
+        raise EOFError("the file ends before its content does")
 
 
 def read_examples(path: Path) -> Iterator[Example]:

@@ -21,6 +21,13 @@ def test_articles_are_read_from_zstandard(tmp_path: Path) -> None:
     assert list(read_articles(write(tmp_path / "c.txt.zst", ARTICLES))) == ARTICLES
 
 
+def test_a_corpus_of_several_frames_is_read_to_its_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.txt.zst", ARTICLES[:2])
+    more = write(tmp_path / "d.txt.zst", ARTICLES[2:]).read_bytes()
+    path.write_bytes(path.read_bytes() + zstandard.ZstdCompressor().compress(b"\n") + more)
+    assert list(read_articles(path)) == ARTICLES
+
+
 def test_a_corpus_that_was_cut_off_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "c.txt.zst", ARTICLES)
     path.write_bytes(path.read_bytes()[:-9])
