@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from rag.citation import VERDICTS as DENIALS
 from rag.citation import AnswerSentence, Citation, sentences_of
 from rag.evaluation.memorisation import novel_ngrams
 from rag.evaluation.metrics import exact_match, normalise_answer, rouge_l, token_f1
@@ -23,7 +24,7 @@ Retrieve = Callable[[str], list[Passage]]
 
 VERDICTS = ("yes", "no")
 _BARE = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
-_REASONED = re.compile(r"\W*(?:yes|no)\s*[,;:–—-]\s*\w", re.IGNORECASE)
+_REASONED = re.compile(r"\W*(?:yes|no)\s*[,.;:–—-]\s*\w", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def predict(
         verified_citations=sum(passages[c.passage].text[c.start : c.end] == c.quote for c in citations),
         citation_scores=support.score(sentences, citations, passages),
         sentences=len(sentences),
-        supported_sentences=sum(borne(sentences)),
+        supported_sentences=sum(borne(sentences, citations, passages)),
         content_words=len(_content_words(answer)),
         unsupported_words=_unsupported_words(generated, citations),
         novel_ngrams=tuple(sorted(novel_ngrams(answer, example.question, passages))),
@@ -146,20 +147,22 @@ def _sentences(
     return sentences_of(generated, as_returned, {i: p.text for i, p in enumerate(passages)})
 
 
-def borne(sentences: Sequence[AnswerSentence]) -> list[bool]:
-    """For each sentence of an answer, whether it is borne by what it cites.
+def borne(
+    sentences: Sequence[AnswerSentence], citations: Sequence[CitedSpan], passages: Sequence[Passage]
+) -> list[bool]:
+    """For each sentence of an answer, whether what it cites bears it.
 
-    A reader is told that no yes and no no is, since no text contains it. Here a leading one is set aside
-    where a reason follows: "Yes, …" when the quotes have all other words that were written, and "Yes." when
-    the next sentence is borne.
+    A reader is told that no yes and no no is borne, since no text contains it. Here a leading one is set
+    aside where a reason follows, which is judged as any other sentence; "Yes." alone goes with the next one.
     """
     found: list[bool] = []
     for sentence in reversed(sentences):
-        written = {w.lower() for w in sentence.unsupported_words} - {*VERDICTS}
         if _BARE.fullmatch(sentence.text):
             found.append(bool(found) and found[-1])
-        elif _REASONED.match(sentence.text):
-            found.append(sentence.supported or (bool(sentence.citation_ids) and not written))
+        elif _REASONED.match(sentence.text) and sentence.citation_ids:
+            cited = " ".join(passages[citations[i - 1].passage].text for i in sentence.citation_ids)
+            there = {w.lower() for w in WORD.findall(cited)} - DENIALS
+            found.append({w.lower() for w in sentence.unsupported_words} - {*VERDICTS} <= there)
         else:
             found.append(sentence.supported)
     return found[::-1]

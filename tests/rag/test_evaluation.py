@@ -10,6 +10,7 @@ from rag.evaluation.passage_index import PassageIndex
 from rag.evaluation.predict import borne
 from rag.evaluation.qa import evaluate_qa, passages_of_files, retrieve_from
 from rag.evaluation.retrieval import evaluate_retrieval
+from rag.evaluation.support import CitedSpan
 from rag.generator.compose import Segment
 from rag.generator.generate import Calibration, Generated
 from rag.generator.passages import Passage
@@ -98,7 +99,9 @@ def sentence(text: str, supported: bool, *unsupported_words: str) -> AnswerSente
     ("sentences", "expected"),
     [
         ([sentence("Yes, it sailed to port 2.", False, "Yes")], [True]),
+        ([sentence("Yes. it left port 2.", False, "Yes", "port")], [True]),
         ([sentence("Yes, it sailed home.", False, "Yes", "home")], [False]),
+        ([sentence("No, it never sailed.", False, "No", "never")], [False]),
         ([sentence("No ship sailed.", False, "No")], [False]),
         ([sentence("Yes.", False, "Yes")], [False]),
         ([sentence("Yes.", False, "Yes"), sentence("It sailed.", True)], [True, True]),
@@ -106,7 +109,8 @@ def sentence(text: str, supported: bool, *unsupported_words: str) -> AnswerSente
     ],
 )
 def test_a_verdict_counts_with_its_reason(sentences: list[AnswerSentence], expected: list[bool]) -> None:
-    assert borne(sentences) == expected
+    cited = [CitedSpan(0, 0, 9, "It sailed")]
+    assert borne(sentences, cited, [Passage("It sailed to port, never to return.")]) == expected
 
 
 def test_figures_come_by_type_and_with_repeatable_intervals(file: Path) -> None:
