@@ -51,6 +51,13 @@ PAGES = (
     Page("/ask", "Ask", "ask", Role.READER),
     Page("/responses", "Responses", "responses", Role.READER),
     Page("/responses/{id}", "Response", "response", None),
+    Page("/documents", "Documents", "documents", Role.READER),
+    Page("/duplicates", "Duplicates", "duplicates", Role.READER),
+    Page("/jobs", "Jobs", "jobs", Role.READER),
+    Page("/jobs/{id}", "Job", "job", None),
+    Page("/users", "Users", "users", Role.ADMINISTRATOR),
+    Page("/keys", "Keys", "keys", Role.ADMINISTRATOR),
+    Page("/audit", "Audit", "audit", Role.ADMINISTRATOR),
     Page("/documents/{id}", "Document", "document", None),
     Page("/login", "Sign in", "login", None),
 )
