@@ -146,6 +146,17 @@ def list_responses(
     return ResponsePage(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
 
 
+def matching(session: Session, filter: ResponseFilter) -> Select[UUID]:
+    """Select the ids of the logged responses that a filter lets through, the newest first."""
+    return (
+        select(ResponseRow.id)
+        .join(UserRow, UserRow.id == ResponseRow.user_id)
+        .outerjoin(CorpusRow, CorpusRow.id == ResponseRow.corpus_id)
+        .where(*_conditions(session, filter))
+        .order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
+    )
+
+
 def _if_there(session: Session, corpus_id: int | None) -> int | None:
     """The corpus's id, None if it was deleted; one that is there stays until the transaction ends."""
     kept = select(CorpusRow.id).where(CorpusRow.id == corpus_id).with_for_update(read=True, key_share=True)

@@ -21,6 +21,14 @@ from store.tables.documents import (
 )
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
 from store.tables.logins import FailureRow, LoginRow, PasswordRow
+from store.tables.queues import (
+    QueueDefinitionRow,
+    QueueItemRow,
+    QueueReviewerRow,
+    QueueReviewRow,
+    QueueRow,
+)
+from store.tables.reviews import CorrectionRow, ScoreDefinitionRow, ScoreRow
 from store.tables.sealing import DataKeyRow
 from store.tables.vault import VaultOpeningRow, VaultRow
 
@@ -29,6 +37,7 @@ __all__ = [
     "Base",
     "ChunkRow",
     "CorpusRow",
+    "CorrectionRow",
     "DataKeyRow",
     "DocumentRow",
     "DocumentVersionRow",
@@ -45,9 +54,16 @@ __all__ = [
     "MemberRow",
     "ParagraphRow",
     "PasswordRow",
+    "QueueDefinitionRow",
+    "QueueItemRow",
+    "QueueReviewRow",
+    "QueueReviewerRow",
+    "QueueRow",
     "ResponseCitationRow",
     "ResponseHitRow",
     "ResponseRow",
+    "ScoreDefinitionRow",
+    "ScoreRow",
     "SessionRow",
     "SignatureRow",
     "UserRow",
