@@ -141,4 +141,5 @@ def requires(needed: Role) -> Callable[..., Caller]:
 
 ReaderKey = Annotated[Caller, Depends(requires(Role.READER))]
 ContributorKey = Annotated[Caller, Depends(requires(Role.CONTRIBUTOR))]
+ReviewerKey = Annotated[Caller, Depends(requires(Role.REVIEWER))]
 AdministratorKey = Annotated[Caller, Depends(requires(Role.ADMINISTRATOR))]

@@ -5,7 +5,6 @@ import logging
 import re
 import reprlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from api.build import PendingMigrationsError
+from api.kinds import REVIEW_KINDS, Kind
 from ingest.errors import (
     AnonymizerError,
     CorpusSettingsError,
@@ -217,18 +217,6 @@ class NotReadyError(ApiError):
         super().__init__(" ".join(reasons))
 
 
-@dataclass(frozen=True)
-class Kind:
-    """How a class of errors is shown; `detail` None shows the error's own message.
-
-    Where the message tells about the inside of the server, `detail` stands in its place and the log has both.
-    """
-
-    status: int
-    title: str
-    detail: str | None = None
-
-
 INTERNAL = Kind(500, "Internal error", "Something went wrong in the server; its log has more.")
 UNLOADED = "The server's models cannot be loaded; its log has more."
 
@@ -301,6 +289,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     CheckpointError: Kind(503, "Generator not available", UNLOADED),
     EncoderFilesError: Kind(503, "Encoder not available", UNLOADED),
     RerankerError: Kind(503, "Reranker not available", UNLOADED),
+    **REVIEW_KINDS,
     StoreError: INTERNAL,
     IngestError: INTERNAL,
     RagError: INTERNAL,

@@ -6,11 +6,20 @@
             print(document.source)
 
 `calls` has a function for each route, under the route's name; its shapes are the server's own. The routes of
-OpenAI's clients are in `compatible_calls`, those for looking after corpora in `upkeep_calls`.
+OpenAI's clients are in `compatible_calls`, those for looking after corpora in `upkeep_calls`,
+those of scores, corrections and queues in `review_calls`.
 """
 
-from api.client import calls, compatible_calls, upkeep_calls
+from api.client import calls, compatible_calls, review_calls, upkeep_calls
 from api.client.client import AsyncClient, Client
 from api.client.problem import ProblemError
 
-__all__ = ["AsyncClient", "Client", "ProblemError", "calls", "compatible_calls", "upkeep_calls"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ProblemError",
+    "calls",
+    "compatible_calls",
+    "review_calls",
+    "upkeep_calls",
+]
