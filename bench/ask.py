@@ -78,7 +78,7 @@ def serving(
         server.wait(30)
 
 
-def wait_until_ready(client: httpx.Client, server: "subprocess.Popen[bytes]", timeout_s: float = 120) -> None:
+def wait_until_ready(client: httpx.Client, server: "subprocess.Popen[bytes]", timeout_s: float = 300) -> None:
     """Wait for the server to say that it is ready.
 
     Raises:

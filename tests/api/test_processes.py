@@ -56,6 +56,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], environment: 
 
 @contextmanager
 def server(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`rag serve` in a process of its own, on a free port unless the arguments name one."""
     process = subprocess.Popen(
         [sys.executable, "-c", RUN, "serve", *(() if "--port" in arguments else ("--port", "0")), *arguments],
         env=environment,

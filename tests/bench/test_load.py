@@ -1,10 +1,15 @@
 """The load generator against a server whose answers are known."""
 
+import gzip
 import json
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -64,3 +69,39 @@ def test_streams_recovery_and_overhead_are_timed(target: Target) -> None:
     first = measure_first_token(target, 5)
     assert first["first_token_n"] == 8 and first["first_token_p50_ms"] > 0
     assert measure_overhead(target, 5)["overhead_n"] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_whole_measurement_has_a_figure_for_each_part(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "questions.jsonl.gz", "wt") as file:
+        for number in range(12):
+            passage = f"The fox number {number} lives in den {number} at the river."
+            example = {
+                "id": str(number),
+                "source": "made",
+                "license": "none",
+                "title": f"Fox {number}",
+                "passage": passage,
+                "question": f"Where does the fox number {number} live?",
+                "answers": [{"text": f"den {number}", "start": passage.index("den")}],
+                "answerable": True,
+            }
+            file.write(json.dumps(example) + "\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    arguments = ["--seconds", "0.5", "--clients", "1", "4", "--crowd", "60", "--port", port]
+    out = tmp_path / "load.json"
+    subprocess.run(
+        [sys.executable, "-m", "bench.load", tmp_path / "questions.jsonl.gz", *arguments, "--out", out],
+        check=True,
+    )
+    figures = json.loads(out.read_text())["figures"]
+    assert figures["passages"] == 12
+    for clients in (1, 4):
+        assert figures[f"answers_{clients}_clients_per_s"] > 0
+        assert figures[f"answers_{clients}_clients_errors"] == 0
+    assert figures["overload_busy"] > 0 and figures["overload_errors"] == 0
+    assert figures["overload_recovery_s"] < 60
+    assert figures["search_16_clients_per_s"] > 0 and figures["search_16_clients_errors"] == 0
+    assert figures["overhead_n"] > 0
