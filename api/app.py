@@ -217,7 +217,7 @@ class Background:
         try:
             self._parts.open_indexes()
         except Exception as error:
-            if reached_before:
+            if reached_before and not self._stopping.is_set():
                 logger.warning("the indexes cannot be opened yet: %s", type(error).__name__)
             return False
         self.indexes_opened = True

@@ -55,6 +55,7 @@ from store.errors import (
     NotNearDuplicateError,
     RequestReusedError,
     RequestRunningError,
+    StoppingError,
     StoreError,
     TurnError,
     UnknownCorpusError,
@@ -278,6 +279,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     CorpusChoiceError: Kind(422, "Which corpus?"),
     UnsupportedError: Kind(422, "Not supported"),
     PendingMigrationsError: Kind(503, "Tables not up to date"),
+    StoppingError: Kind(503, "Stopping"),
     DatabaseUnavailableError: Kind(
         503, "Database unavailable", "The server's database cannot be reached. Try again later."
     ),
@@ -339,7 +341,7 @@ def problem_response(error: Exception) -> JSONResponse:
     if kind.detail is not None:
         logger.error("%s: %s", type(error).__name__, error)
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else {}
-    if isinstance(error, BusyError | DatabaseUnavailableError | RequestRunningError):
+    if isinstance(error, BusyError | DatabaseUnavailableError | RequestRunningError | StoppingError):
         headers["Retry-After"] = "5"
     if isinstance(error, LockedOutError):
         headers["Retry-After"] = str(error.wait_s)

@@ -217,6 +217,13 @@ class DatabaseFullError(StoreError):
         )
 
 
+class StoppingError(StoreError):
+    """The indexes are closed for good."""
+
+    def __init__(self) -> None:
+        super().__init__("The indexes are closed because the server is stopping: try again in a moment.")
+
+
 class IndexCorruptError(StoreError):
     """A snapshot of an index cannot be trusted."""
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from store.errors import DatabaseUnavailableError
+from store.errors import DatabaseUnavailableError, StoppingError
 from store.figures import IndexState
 from store.index.keywords import KeywordIndex
 from store.index.local_index import LocalIndex
@@ -40,17 +40,21 @@ class LocalIndexes:
         self._lock = threading.Lock()
         self._opening: dict[int, threading.Lock] = {}
         self._open: dict[int, LocalIndex] = {}
+        self._closed = False
 
     def for_corpus(self, corpus: Corpus) -> LocalIndex:
         """Return the corpus's index; the first call loads it, or builds it, which can take a while.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
+            StoppingError: All indexes have been closed, perhaps while this one was being opened.
         """
         with self._lock:
             opening = self._opening.setdefault(corpus.id, threading.Lock())
         with opening:
             with self._lock:
+                if self._closed:
+                    raise StoppingError
                 index = self._open.get(corpus.id)
             if index is None:
                 index = LocalIndex(
@@ -61,7 +65,12 @@ class LocalIndexes:
                     refresh_interval_s=self._refresh_interval_s,
                 )
                 with self._lock:
-                    self._open[corpus.id] = index
+                    closed = self._closed
+                    if not closed:
+                        self._open[corpus.id] = index
+                if closed:
+                    index.close()
+                    raise StoppingError
             return index
 
     def refresh_all(self) -> None:
@@ -94,8 +103,9 @@ class LocalIndexes:
         shutil.rmtree(self._directory / str(corpus.id), ignore_errors=True)
 
     def close(self) -> None:
-        """Close every index that is open; see `LocalIndex.close`."""
+        """Close every index that is open, and those that are still being opened; see `LocalIndex.close`."""
         with self._lock:
+            self._closed = True
             opened, self._open = list(self._open.values()), {}
         for index in opened:
             index.close()

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from store import corpora, documents, index_log
-from store.errors import DatabaseUnavailableError
+from store.errors import DatabaseUnavailableError, StoppingError
 from store.index import snapshots
 from store.index.local import LocalIndex, LocalIndexes
 from store.index.query import parse
@@ -606,3 +606,21 @@ def test_discarding_a_corpus_deletes_its_files(database: Database, corpus: Corpu
     indexes.discard(corpus)
     assert not list((tmp_path / "indexes").iterdir())
     indexes.close()
+
+
+def test_an_index_that_is_opened_while_all_are_closed_is_closed_too(
+    database: Database, corpus: Corpus, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexes = LocalIndexes(directory, database)
+    load = LocalIndex._load_or_rebuild
+
+    def load_meanwhile_closed(index: LocalIndex) -> None:
+        load(index)
+        indexes.close()
+
+    monkeypatch.setattr(LocalIndex, "_load_or_rebuild", load_meanwhile_closed)
+    with pytest.raises(StoppingError):
+        indexes.for_corpus(corpus)
+    assert not list(directory.glob("*/working-*"))
+    with pytest.raises(StoppingError):
+        indexes.for_corpus(corpus)
