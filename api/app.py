@@ -18,6 +18,7 @@ from api.encryption import check_encryption
 from api.errors import add_error_responses
 from api.idempotency import Idempotency
 from api.job_runner import JobRunner
+from api.limits import Gate
 from api.mcp import PATH, OverHttp
 from api.metrics import Metrics
 from api.middleware import BodyLimit, Surroundings
@@ -142,6 +143,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         lifespan=lifespan,
         middleware=[
             Middleware(Surroundings, metrics=metrics),
+            Middleware(Gate, failures_per_minute=settings.failed_authentications_per_minute),
             Middleware(BodyLimit, max_bytes=settings.max_upload_bytes),
             Middleware(Idempotency),
         ],

@@ -10,6 +10,7 @@ from fastapi.security import HTTPBearer
 
 from api.build import Application
 from api.errors import MissingKeyError, NoRoleError, RoleError
+from api.limits import limit_request
 from api.logins import login_of
 from store import access
 from store.logins import Login
@@ -127,13 +128,15 @@ def _caller_with_login(login: Login) -> Caller:
 def requires(needed: Role) -> Callable[..., Caller]:
     """A dependency that gives the caller.
 
-    It raises MissingKeyError, InvalidKeyError or RoleError for those that may not call.
+    It raises MissingKeyError, InvalidKeyError or RoleError for those that may not call, and LimitReachedError
+    for those that may not call again so soon.
     """
 
     def caller(request: Request, parts: Parts, shown: Annotated[object, Depends(bearer)]) -> Caller:
         found = recognise(parts, request.headers, request.method)
         if not allows(found.role, needed):
             raise RoleError(found.role, needed)
+        limit_request(parts, request.scope, str(found.id), str(found.user_id))
         return found
 
     return caller

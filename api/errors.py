@@ -50,6 +50,7 @@ from store.errors import (
     JobStateError,
     JobTakenError,
     KeyScopeError,
+    LimitReachedError,
     LockedOutError,
     NameTakenError,
     NotNearDuplicateError,
@@ -109,6 +110,16 @@ class NoRoleError(ApiError):
         super().__init__(
             f"The user {user!r} has no role, so a login allows nothing. An administrator gives one with "
             f"`rag users change {user} --role ROLE`; API keys have roles of their own."
+        )
+
+
+class TooManyFailuresError(ApiError):
+    """Too many requests from an address showed keys or logins that are none."""
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(
+            f"Too many requests from your address had wrong keys or logins. Try again in {wait_s} seconds."
         )
 
 
@@ -226,6 +237,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidLoginError: Kind(401, "Not logged in"),
     WrongPasswordError: Kind(401, "Wrong password"),
     LockedOutError: Kind(429, "Locked out"),
+    LimitReachedError: Kind(429, "Limit reached"),
+    TooManyFailuresError: Kind(429, "Too many failures"),
     WeakPasswordError: Kind(422, "Weak password"),
     NoRoleError: Kind(403, "No role"),
     CsrfError: Kind(403, "No CSRF token"),
@@ -341,7 +354,7 @@ def problem_response(error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else {}
     if isinstance(error, BusyError | DatabaseUnavailableError | RequestRunningError):
         headers["Retry-After"] = "5"
-    if isinstance(error, LockedOutError):
+    if isinstance(error, LockedOutError | LimitReachedError | TooManyFailuresError):
         headers["Retry-After"] = str(error.wait_s)
     slug = "internal" if kind is INTERNAL else _slug(type(error))
     return _response(slug, kind.title, kind.status, kind.detail or str(error), headers)

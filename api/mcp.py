@@ -21,6 +21,7 @@ from api.auth import Caller, recognise
 from api.build import Application
 from api.compatible import only_corpus
 from api.errors import ApiError, problem_response
+from api.limits import limit_request, take_answer
 from api.schemas.answers import AnswerView, SearchView
 from api.schemas.documents import DocumentPartView
 from rag.answer import AskRequest
@@ -74,6 +75,7 @@ class Tools:
 
         def work(key: Caller) -> AnswerView:
             parts = self._parts()
+            take_answer(parts, str(key.user_id))
             asked = AskRequest(
                 question=question,
                 corpus=self._corpus(corpus),
@@ -212,11 +214,16 @@ class OverHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            await to_thread.run_sync(recognise, self._parts(), Headers(scope=scope))
+            await to_thread.run_sync(self._admit, scope)
         except (ApiError, StoreError) as error:
             await problem_response(error)(scope, receive, send)
             return
         await _serve_until_hung_up(self._app, scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        """See to it that a request has a caller, who may call again so soon."""
+        caller = recognise(self._parts(), Headers(scope=scope))
+        limit_request(self._parts(), scope, str(caller.id), str(caller.user_id))
 
 
 async def _serve_until_hung_up(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

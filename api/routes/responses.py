@@ -122,7 +122,9 @@ def show_response(response_id: UUID, parts: Parts, key: ReaderKey) -> ResponseVi
 
 def _told(wanted: ResponseFilter) -> dict[str, str]:
     """What narrows an export, for the audit log; words that were looked for may be those of a question."""
-    return {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "text"}
+    fields = {name: str(value) for name, value in vars(wanted).items() if value is not None}
+    terms = " ".join(sorted({term.field for term in wanted.terms}))
+    return {name: value for name, value in fields.items() if name not in ("text", "terms")} | {"q": terms}
 
 
 def whose(key: Caller, user: str | None) -> str | None:

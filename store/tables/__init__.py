@@ -20,6 +20,7 @@ from store.tables.documents import (
     SignatureRow,
 )
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
+from store.tables.limits import AllowanceRow
 from store.tables.logins import FailureRow, LoginRow, PasswordRow
 from store.tables.queues import (
     QueueDefinitionRow,
@@ -33,6 +34,7 @@ from store.tables.sealing import DataKeyRow
 from store.tables.vault import VaultOpeningRow, VaultRow
 
 __all__ = [
+    "AllowanceRow",
     "AuditRow",
     "Base",
     "ChunkRow",
