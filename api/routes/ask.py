@@ -12,7 +12,7 @@ from api.build import Application
 from api.errors import OF_EVERY_ROUTE, RoleError, UnknownStreamError, problems
 from api.events import LastEventId, events
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
-from api.streams import Place, Streams, place_of
+from api.streams import Place, Stream, Streams, place_of
 from api.telling import answer, tell
 from rag.answer import AskRequest
 from rag.errors import (
@@ -24,7 +24,7 @@ from rag.errors import (
 )
 from rag.generator.settings import GenerationSettings
 from rag.retriever.widen import Expand
-from store import corpora
+from store import corpora, documents
 from store.errors import (
     DatabaseUnavailableError,
     EncoderMismatchError,
@@ -35,6 +35,7 @@ from store.errors import (
     UnknownResponseError,
     UnknownSessionError,
 )
+from store.types import DocumentStatus
 
 router = APIRouter(prefix="/v1", tags=["questions"])
 
@@ -127,15 +128,24 @@ async def resume_stream(
 
 async def _resumed(request: Request, parts: Application, key: Caller, place: Place) -> Response:
     stream = _streams(request).find(place.stream_id, key.id)
-    await to_thread.run_sync(_check_corpus, parts, stream.corpus)
+    await to_thread.run_sync(_check_readable, parts, stream)
     if not stream.has_after(place.number):
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return EventSourceResponse(events(stream, place.number))
 
 
-def _check_corpus(parts: Application, corpus: str) -> None:
+def _check_readable(parts: Application, stream: Stream) -> None:
+    """See to it that what was told once may be told again: the corpus and all its documents are still there.
+
+    Raises:
+        UnknownCorpusError, UnknownStreamError: They are not.
+    """
     with parts.database.transaction() as session:
-        corpora.get(session, corpus)
+        corpora.get(session, stream.corpus)
+        found = documents.by_ids(session, list(stream.document_ids))
+    present = {one.id for one in found.values() if one.status != DocumentStatus.REMOVED}
+    if stream.document_ids - present:
+        raise UnknownStreamError(str(stream.id))
 
 
 def _streams(request: Request) -> Streams:
