@@ -19,7 +19,7 @@ from store.document_reads import by_sha256
 from store.duplicates import promote
 from store.index_log import encode_embedding, lock_corpus, withdraw
 from store.postgres import Database
-from store.sealed_log import change_sealed
+from store.resealing import change_sealed
 from store.tables import (
     Base,
     ChunkRow,
