@@ -223,7 +223,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "no object": lambda directory: (directory / "manifest.json").write_text("[1]"),
     "unknown field": lambda directory: edit_manifest(directory, '"position"', '"place"'),
     "format": lambda directory: edit_manifest(directory, '"format_version": 1', '"format_version": 0'),
-    "analysis": lambda directory: edit_manifest(directory, '"analysis_version": 2', '"analysis_version": 1'),
+    "analysis": lambda directory: edit_manifest(directory, '"analysis_version": 3', '"analysis_version": 2'),
     "engine": lambda directory: edit_manifest(directory, '"tantivy ', '"tantivy 0.'),
     "language": lambda directory: edit_manifest(directory, '"language": "english"', '"language": "dutch"'),
     "encoder": lambda directory: edit_manifest(directory, '"encoder": "fake"', '"encoder": "real"'),
