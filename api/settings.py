@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     """What a checkpoint reads passages in; auto is bfloat16 where the processor computes in it."""
     keyword_engine: Literal["tantivy", "rank-bm25"] = "tantivy"
     """What keyword indexes are made with."""
+    vector_recall: float = Field(0.99, ge=0.5, le=1)
+    """Share of the nearest vectors that a search in cells has to find; 1: search is always exact."""
+    vector_exact_below: int = Field(20_000, ge=1_000)
+    """Up to so many vectors search is exact."""
+    vector_device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where vectors are searched; auto is a GPU where there is one."""
     fusion: Literal["weighted", "rrf"] = "weighted"
     """How keyword and vector rankings are made into one."""
     reranker: str = "generator"

@@ -93,7 +93,7 @@ def with_identifiers(text: str) -> str:
 
 
 def is_identifier(joined: str) -> bool:
-    """Tell an identifier (max_tokens, os.path, ORA-00942) from words joined by a sign (and/or, e.g, mid-air)."""
+    """Tell an identifier (max_tokens, os.path, ORA-00942) from words joined by a sign (and/or, mid-air)."""
     parts = re.split(r"[\W_]+", joined.strip("_"))
     if "_" in joined or joined.endswith(("+", "#")):
         return parts != [""]

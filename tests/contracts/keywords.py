@@ -265,7 +265,9 @@ class KeywordContract:
             "\ue0003.14\ue001",
         ]  # fmt: skip
 
-    @pytest.mark.parametrize("joined", ["state-of-the-art", "and/or", "e.g.", "U.S.", "note:this", "_", "___"])
+    @pytest.mark.parametrize(
+        "joined", ["state-of-the-art", "and/or", "e.g.", "U.S.", "note:this", "_", "___"]
+    )
     def test_words_that_a_sign_joins_are_no_identifiers(self, joined: str):
         assert not any("\ue000" in term for term in Analysis().terms(joined))
 
