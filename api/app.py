@@ -24,6 +24,7 @@ from api.metrics import Metrics
 from api.middleware import BodyLimit, Surroundings
 from api.openapi import DescribedAPI
 from api.routes import (
+    access_lists,
     ask,
     audit,
     chat,
@@ -93,6 +94,7 @@ ROUTERS = (
     pages,
     users,
     groups,
+    access_lists,
     chat,
     store_files,
     stores,

@@ -133,6 +133,10 @@ class CsrfError(ApiError):
         )
 
 
+class AccessError(ApiError):
+    """What the key, or the list of a corpus, does not allow."""
+
+
 class BodyError(ApiError):
     """The body of a request does not have the form that is needed."""
 
@@ -243,6 +247,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     NoRoleError: Kind(403, "No role"),
     CsrfError: Kind(403, "No CSRF token"),
     RoleError: Kind(403, "Role not sufficient"),
+    AccessError: Kind(403, "Not allowed"),
     FolderError: Kind(403, "Folder not open"),
     UnknownCorpusError: Kind(404, "Unknown corpus"),
     UnknownDocumentError: Kind(404, "Unknown document"),
@@ -343,7 +348,7 @@ def problems(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-OF_EVERY_ROUTE = problems(MissingKeyError, RoleError, BodyError)
+OF_EVERY_ROUTE = problems(MissingKeyError, RoleError, AccessError, BodyError)
 
 
 def problem_response(error: Exception) -> JSONResponse:

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.asking import AskingThreads, Listening
-from api.auth import Caller, recognise
+from api.auth import Caller, check_verb, recognise
 from api.build import Application
 from api.compatible import only_corpus
 from api.errors import ApiError, problem_response
@@ -30,6 +30,7 @@ from rag.retriever.retriever import Mode
 from rag.search import SearchRequest
 from store import documents
 from store.errors import StoreError
+from store.types import Verb
 
 PATH = "/mcp"
 MOST_CHARACTERS = 20_000
@@ -74,12 +75,14 @@ class Tools:
         listening = Listening()
 
         def work(key: Caller) -> AnswerView:
+            check_verb(key, Verb.ASK)
             parts = self._parts()
             take_answer(parts, str(key.user_id))
             asked = AskRequest(
                 question=question,
-                corpus=self._corpus(corpus),
+                corpus=self._corpus(corpus, key),
                 user=key.user,
+                reader=key.reader,
                 top_k=top_k,
                 filters=filters or {},
                 session_id=session_id,
@@ -114,7 +117,9 @@ class Tools:
         """
 
         def work(key: Caller) -> SearchView:
-            request = SearchRequest(query, self._corpus(corpus), top_k, filters or {}, Mode(mode))
+            check_verb(key, Verb.READ)
+            name = self._corpus(corpus, key)
+            request = SearchRequest(query, name, top_k, filters or {}, Mode(mode), reader=key.reader)
             return SearchView.model_validate(self._parts().searcher.search(request))
 
         return await self._run(context, work)
@@ -135,10 +140,11 @@ class Tools:
         """
 
         def work(key: Caller) -> DocumentPartView:
+            check_verb(key, Verb.READ)
             if start < 0 or (end is not None and end < start) or (version is not None and version < 1):
                 raise ToolError("Give 0 <= start <= end, and a version from 1 on.")
             with self._parts().database.transaction() as session:
-                found = documents.text(session, document_id, version)
+                found = documents.text(session, document_id, version, key.reader)
             last = min(len(found.text), start + MOST_CHARACTERS, len(found.text) if end is None else end)
             return DocumentPartView(
                 document_id=document_id,
@@ -153,11 +159,11 @@ class Tools:
 
         return await self._run(context, work)
 
-    def _corpus(self, name: str | None) -> str:
+    def _corpus(self, name: str | None, key: Caller) -> str:
         if name is not None:
             return name
         with self._parts().database.transaction() as session:
-            return only_corpus(session)
+            return only_corpus(session, key.reader)
 
     async def _run(self, context: Context[Any, Any], work: Callable[[Caller], T]) -> T:
         """Do a tool's work in a thread for whoever calls."""

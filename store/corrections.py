@@ -17,6 +17,7 @@ from store.positions import Batch, parse_position, position
 from store.review_errors import CorrectionError
 from store.sealed_log import correction_columns, open_correction, open_response
 from store.tables import CorrectionRow, ResponseRow, UserRow, among
+from store.visibility import Reader, visible_responses
 
 PIECE = re.compile(r"\w+|\s+|[^\w\s]")
 
@@ -124,13 +125,22 @@ def of_response(session: Session, response_id: UUID, *, history: bool = False) -
     return _read(session, session.execute(ordered).all())
 
 
-def page(session: Session, *, after: str | None, limit: int, user: str | None = None) -> Batch[Correction]:
-    """The next `limit` corrections, the newest first; `user` None takes everybody's.
+def page(
+    session: Session,
+    *,
+    after: str | None,
+    limit: int,
+    user: str | None = None,
+    reader: Reader | None = None,
+) -> Batch[Correction]:
+    """The next `limit` corrections of what the reader may see, newest first; `user` None takes everybody's.
 
     Raises:
         InvalidCursorError: `after` is no position in this list.
     """
-    statement = _corrections().where(CorrectionRow.superseded_at.is_(None))
+    statement = _corrections().where(
+        CorrectionRow.superseded_at.is_(None), CorrectionRow.response_id.in_(visible_responses(reader))
+    )
     if user is not None:
         statement = statement.where(UserRow.name == user)
     if after is not None:

@@ -1,6 +1,14 @@
 """The tables of the database; importing this package registers all of them on `Base.metadata`."""
 
-from store.tables.access import GroupRow, IdempotentRequestRow, KeyRow, MemberRow, UserRow
+from store.tables.access import (
+    DocumentReaderRow,
+    GrantRow,
+    GroupRow,
+    IdempotentRequestRow,
+    KeyRow,
+    MemberRow,
+    UserRow,
+)
 from store.tables.audit import AuditRow
 from store.tables.base import Base, among
 from store.tables.conversations import (
@@ -41,10 +49,12 @@ __all__ = [
     "CorpusRow",
     "CorrectionRow",
     "DataKeyRow",
+    "DocumentReaderRow",
     "DocumentRow",
     "DocumentVersionRow",
     "FailureRow",
     "FeedbackRow",
+    "GrantRow",
     "GroupRow",
     "IdempotentRequestRow",
     "IndexLogRow",
