@@ -18,11 +18,13 @@ from api.encryption import check_encryption
 from api.errors import add_error_responses
 from api.idempotency import Idempotency
 from api.job_runner import JobRunner
+from api.limits import Gate
 from api.mcp import PATH, OverHttp
 from api.metrics import Metrics
 from api.middleware import BodyLimit, Surroundings
 from api.openapi import DescribedAPI
 from api.routes import (
+    access_lists,
     ask,
     audit,
     chat,
@@ -92,6 +94,7 @@ ROUTERS = (
     pages,
     users,
     groups,
+    access_lists,
     chat,
     store_files,
     stores,
@@ -142,6 +145,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         lifespan=lifespan,
         middleware=[
             Middleware(Surroundings, metrics=metrics),
+            Middleware(Gate, failures_per_minute=settings.failed_authentications_per_minute),
             Middleware(BodyLimit, max_bytes=settings.max_upload_bytes),
             Middleware(Idempotency),
         ],

@@ -7,16 +7,23 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from sqlalchemy.orm import Session
 
 from api.build import Application
-from api.errors import MissingKeyError, NoRoleError, RoleError
+from api.errors import AccessError, MissingKeyError, NoRoleError, RoleError
+from api.limits import limit_request
 from api.logins import login_of
-from store import access
+from store import access, access_lists
+from store.access import Authenticated
 from store.logins import Login
-from store.types import Key, Role, Verb
+from store.types import Key, Level, Role, Verb
+from store.visibility import Reader
 
 ROLES = tuple(Role)
 """From the one that may least to the one that may all."""
+
+LEVELS = tuple(Level)
+"""From the one that allows least to the one that allows most."""
 
 VERBS_OF: Mapping[Role, frozenset[Verb]] = {
     Role.READER: frozenset({Verb.READ, Verb.ASK}),
@@ -46,6 +53,11 @@ class Caller:
     corpora: frozenset[int] | None
     """The ids of the corpora that it is held to; None: all that the user may read."""
     verbs: frozenset[Verb]
+
+    @property
+    def reader(self) -> Reader:
+        """Whose reading it is: what the store shows of documents and of the log."""
+        return Reader(self.user_id, Verb.ADMINISTER in self.verbs, self.corpora)
 
     @property
     def id(self) -> UUID:
@@ -104,9 +116,16 @@ def caller_with_key(parts: Application, secret: str) -> Caller:
         role=found.role,
         groups=found.user.groups,
         key=found.key,
-        corpora=None,
-        verbs=VERBS_OF[found.role],
+        corpora=found.corpora,
+        verbs=_verbs_of(found),
     )
+
+
+def _verbs_of(found: Authenticated) -> frozenset[Verb]:
+    verbs = VERBS_OF[found.role]
+    if found.key.verbs is not None:
+        verbs &= frozenset(found.key.verbs)
+    return verbs if found.corpora is None else verbs - {Verb.ADMINISTER}
 
 
 def _caller_with_login(login: Login) -> Caller:
@@ -124,22 +143,53 @@ def _caller_with_login(login: Login) -> Caller:
     )
 
 
-def requires(needed: Role) -> Callable[..., Caller]:
-    """A dependency that gives the caller.
+def requires(needed: Role, *verbs: Verb) -> Callable[..., Caller]:
+    """A dependency that gives the caller, who may do at least one of `verbs`.
 
-    It raises MissingKeyError, InvalidKeyError or RoleError for those that may not call.
+    It raises MissingKeyError, InvalidKeyError, RoleError or AccessError for those that may not call, and
+    LimitReachedError for those that may not call again so soon.
     """
 
     def caller(request: Request, parts: Parts, shown: Annotated[object, Depends(bearer)]) -> Caller:
         found = recognise(parts, request.headers, request.method)
         if not allows(found.role, needed):
             raise RoleError(found.role, needed)
+        check_verb(found, *verbs)
+        limit_request(parts, request.scope, str(found.id), str(found.user_id))
         return found
 
     return caller
 
 
-ReaderKey = Annotated[Caller, Depends(requires(Role.READER))]
-ContributorKey = Annotated[Caller, Depends(requires(Role.CONTRIBUTOR))]
-ReviewerKey = Annotated[Caller, Depends(requires(Role.REVIEWER))]
-AdministratorKey = Annotated[Caller, Depends(requires(Role.ADMINISTRATOR))]
+def check_verb(caller: Caller, *verbs: Verb) -> None:
+    """See to it that a caller may do at least one of these.
+
+    Raises:
+        AccessError: Its key is held to other things.
+    """
+    if caller.verbs.isdisjoint(verbs):
+        held = ", ".join(sorted(caller.verbs)) or "nothing"
+        raise AccessError(
+            f"This needs a key that may {verbs[0]}, but this one is held to: {held}. Use another."
+        )
+
+
+def check_level(session: Session, corpus_id: int, caller: Caller, needed: Level) -> None:
+    """See to it that a caller may do something with a corpus that it knows of.
+
+    Raises:
+        AccessError: The corpus was not granted to it for that.
+    """
+    level = access_lists.level_of(session, corpus_id, caller.reader)
+    if level is None or LEVELS.index(level) < LEVELS.index(needed):
+        raise AccessError(
+            f"You may not {needed} this corpus. Ask somebody who manages it to grant that to you."
+        )
+
+
+ReaderKey = Annotated[Caller, Depends(requires(Role.READER, Verb.READ))]
+AskerKey = Annotated[Caller, Depends(requires(Role.READER, Verb.ASK))]
+AnyKey = Annotated[Caller, Depends(requires(Role.READER, *Verb))]
+ContributorKey = Annotated[Caller, Depends(requires(Role.CONTRIBUTOR, Verb.INGEST))]
+ReviewerKey = Annotated[Caller, Depends(requires(Role.REVIEWER, Verb.REVIEW))]
+AdministratorKey = Annotated[Caller, Depends(requires(Role.ADMINISTRATOR, Verb.ADMINISTER))]

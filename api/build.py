@@ -220,11 +220,17 @@ def build(
 
     def make_indexes() -> "LocalIndexes":
         from store.index.local import ENGINES, LocalIndexes
+        from store.index.vectors import VectorSettings
 
         return LocalIndexes(
             index_directory(settings),
             database,
             engine=ENGINES[settings.keyword_engine],
+            vectors=VectorSettings(
+                target_recall=settings.vector_recall,
+                exact_below=settings.vector_exact_below,
+                device=settings.vector_device,
+            ),
             refresh_interval_s=settings.refresh_interval_s,
         )
 

@@ -20,6 +20,7 @@ from api.schemas.openai import (
 from store import corpora
 from store.errors import FilterError
 from store.types import Document
+from store.visibility import Reader
 
 MODEL = "groundwork"
 OF_CORPUS = MODEL + "/"
@@ -33,7 +34,7 @@ def model_of(corpus: str) -> str:
     return OF_CORPUS + corpus
 
 
-def corpus_of(session: Session, model: str, corpus: str | None) -> str:
+def corpus_of(session: Session, model: str, corpus: str | None, reader: Reader) -> str:
     """The name of the corpus that a model answers from; `corpus`, where it is given, counts.
 
     Raises:
@@ -46,16 +47,16 @@ def corpus_of(session: Session, model: str, corpus: str | None) -> str:
         return corpus
     if model != MODEL:
         return model.removeprefix(OF_CORPUS)
-    return only_corpus(session)
+    return only_corpus(session, reader)
 
 
-def only_corpus(session: Session) -> str:
+def only_corpus(session: Session, reader: Reader) -> str:
     """The name of the one corpus that there is.
 
     Raises:
         CorpusChoiceError: There is none, or more than one.
     """
-    found = [summary.corpus.name for summary in corpora.page(session, after=None, limit=2)]
+    found = [summary.corpus.name for summary in corpora.page(session, after=None, limit=2, reader=reader)]
     if len(found) != 1:
         raise CorpusChoiceError
     return found[0]

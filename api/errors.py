@@ -50,6 +50,7 @@ from store.errors import (
     JobStateError,
     JobTakenError,
     KeyScopeError,
+    LimitReachedError,
     LockedOutError,
     NameTakenError,
     NotNearDuplicateError,
@@ -113,6 +114,16 @@ class NoRoleError(ApiError):
         )
 
 
+class TooManyFailuresError(ApiError):
+    """Too many requests from an address showed keys or logins that are none."""
+
+    def __init__(self, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(
+            f"Too many requests from your address had wrong keys or logins. Try again in {wait_s} seconds."
+        )
+
+
 class CsrfError(ApiError):
     """A request with a login's cookie would change something, and may come from another site."""
 
@@ -121,6 +132,10 @@ class CsrfError(ApiError):
             "A request that is made with a login has to carry its token in the header `X-CSRF-Token`. It is "
             "in the response to `POST /v1/login` and in the cookie `groundwork_csrf`."
         )
+
+
+class AccessError(ApiError):
+    """What the key, or the list of a corpus, does not allow."""
 
 
 class BodyError(ApiError):
@@ -227,10 +242,13 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidLoginError: Kind(401, "Not logged in"),
     WrongPasswordError: Kind(401, "Wrong password"),
     LockedOutError: Kind(429, "Locked out"),
+    LimitReachedError: Kind(429, "Limit reached"),
+    TooManyFailuresError: Kind(429, "Too many failures"),
     WeakPasswordError: Kind(422, "Weak password"),
     NoRoleError: Kind(403, "No role"),
     CsrfError: Kind(403, "No CSRF token"),
     RoleError: Kind(403, "Role not sufficient"),
+    AccessError: Kind(403, "Not allowed"),
     FolderError: Kind(403, "Folder not open"),
     UnknownCorpusError: Kind(404, "Unknown corpus"),
     UnknownDocumentError: Kind(404, "Unknown document"),
@@ -332,7 +350,7 @@ def problems(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
     }
 
 
-OF_EVERY_ROUTE = problems(MissingKeyError, RoleError, BodyError)
+OF_EVERY_ROUTE = problems(MissingKeyError, RoleError, AccessError, BodyError)
 
 
 def problem_response(error: Exception) -> JSONResponse:
@@ -343,7 +361,7 @@ def problem_response(error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if kind.status == 401 else {}
     if isinstance(error, BusyError | DatabaseUnavailableError | RequestRunningError | StoppingError):
         headers["Retry-After"] = "5"
-    if isinstance(error, LockedOutError):
+    if isinstance(error, LockedOutError | LimitReachedError | TooManyFailuresError):
         headers["Retry-After"] = str(error.wait_s)
     slug = "internal" if kind is INTERNAL else _slug(type(error))
     return _response(slug, kind.title, kind.status, kind.detail or str(error), headers)

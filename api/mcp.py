@@ -17,10 +17,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.asking import AskingThreads, Listening
-from api.auth import Caller, recognise
+from api.auth import Caller, check_verb, recognise
 from api.build import Application
 from api.compatible import only_corpus
 from api.errors import ApiError, problem_response
+from api.limits import limit_request, take_answer
 from api.schemas.answers import AnswerView, SearchView
 from api.schemas.documents import DocumentPartView
 from rag.answer import AskRequest
@@ -29,6 +30,7 @@ from rag.retriever.retriever import Mode
 from rag.search import SearchRequest
 from store import documents
 from store.errors import StoreError
+from store.types import Verb
 
 PATH = "/mcp"
 MOST_CHARACTERS = 20_000
@@ -73,11 +75,14 @@ class Tools:
         listening = Listening()
 
         def work(key: Caller) -> AnswerView:
+            check_verb(key, Verb.ASK)
             parts = self._parts()
+            take_answer(parts, str(key.user_id))
             asked = AskRequest(
                 question=question,
-                corpus=self._corpus(corpus),
+                corpus=self._corpus(corpus, key),
                 user=key.user,
+                reader=key.reader,
                 top_k=top_k,
                 filters=filters or {},
                 session_id=session_id,
@@ -112,7 +117,9 @@ class Tools:
         """
 
         def work(key: Caller) -> SearchView:
-            request = SearchRequest(query, self._corpus(corpus), top_k, filters or {}, Mode(mode))
+            check_verb(key, Verb.READ)
+            name = self._corpus(corpus, key)
+            request = SearchRequest(query, name, top_k, filters or {}, Mode(mode), reader=key.reader)
             return SearchView.model_validate(self._parts().searcher.search(request))
 
         return await self._run(context, work)
@@ -133,10 +140,11 @@ class Tools:
         """
 
         def work(key: Caller) -> DocumentPartView:
+            check_verb(key, Verb.READ)
             if start < 0 or (end is not None and end < start) or (version is not None and version < 1):
                 raise ToolError("Give 0 <= start <= end, and a version from 1 on.")
             with self._parts().database.transaction() as session:
-                found = documents.text(session, document_id, version)
+                found = documents.text(session, document_id, version, key.reader)
             last = min(len(found.text), start + MOST_CHARACTERS, len(found.text) if end is None else end)
             return DocumentPartView(
                 document_id=document_id,
@@ -151,11 +159,11 @@ class Tools:
 
         return await self._run(context, work)
 
-    def _corpus(self, name: str | None) -> str:
+    def _corpus(self, name: str | None, key: Caller) -> str:
         if name is not None:
             return name
         with self._parts().database.transaction() as session:
-            return only_corpus(session)
+            return only_corpus(session, key.reader)
 
     async def _run(self, context: Context[Any, Any], work: Callable[[Caller], T]) -> T:
         """Do a tool's work in a thread for whoever calls."""
@@ -212,11 +220,16 @@ class OverHttp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            await to_thread.run_sync(recognise, self._parts(), Headers(scope=scope))
+            await to_thread.run_sync(self._admit, scope)
         except (ApiError, StoreError) as error:
             await problem_response(error)(scope, receive, send)
             return
         await _serve_until_hung_up(self._app, scope, receive, send)
+
+    def _admit(self, scope: Scope) -> None:
+        """See to it that a request has a caller, who may call again so soon."""
+        caller = recognise(self._parts(), Headers(scope=scope))
+        limit_request(self._parts(), scope, str(caller.id), str(caller.user_id))
 
 
 async def _serve_until_hung_up(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,10 +7,16 @@ from fastapi import FastAPI
 from api.errors import (
     IdempotencyKeyError,
     TooLargeError,
+    TooManyFailuresError,
     UnsupportedBodyError,
     problems,
 )
-from store.errors import DatabaseUnavailableError, RequestReusedError, RequestRunningError
+from store.errors import (
+    DatabaseUnavailableError,
+    LimitReachedError,
+    RequestReusedError,
+    RequestRunningError,
+)
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 
@@ -24,7 +30,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
 }
 WITH_BODY = problems(TooLargeError, UnsupportedBodyError)
 POSTED = problems(IdempotencyKeyError, RequestReusedError, RequestRunningError)
-ALL = problems(DatabaseUnavailableError)
+ALL = problems(DatabaseUnavailableError, LimitReachedError, TooManyFailuresError)
 
 
 class DescribedAPI(FastAPI):

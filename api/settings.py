@@ -67,6 +67,12 @@ class Settings(BaseSettings):
     """What a checkpoint reads passages in; auto is bfloat16 where the processor computes in it."""
     keyword_engine: Literal["tantivy", "rank-bm25"] = "tantivy"
     """What keyword indexes are made with."""
+    vector_recall: float = Field(0.99, ge=0.5, le=1)
+    """Share of the nearest vectors that a search in cells has to find; 1: search is always exact."""
+    vector_exact_below: int = Field(20_000, ge=1_000)
+    """Up to so many vectors search is exact."""
+    vector_device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where vectors are searched; auto is a GPU where there is one."""
     fusion: Literal["weighted", "rrf"] = "weighted"
     """How keyword and vector rankings are made into one."""
     reranker: str = "generator"
@@ -79,6 +85,10 @@ class Settings(BaseSettings):
     """Port that the server listens on; 0 takes a free one."""
     share_port: bool = False
     """Whether other servers may listen on the same address and port, each taking its share of connections."""
+    tls_cert: Path | None = None
+    """File with the certificate, and those between it and the root, that the server shows; None: no TLS."""
+    tls_key: Path | None = None
+    """File with the certificate's private key."""
     refresh_interval_s: float = Field(0.5, gt=0, le=3600)
     """How often a running server looks for changes that other processes made."""
     max_upload_bytes: int = Field(50_000_000, ge=1)
@@ -123,6 +133,14 @@ class Settings(BaseSettings):
     """Secret that makes pseudonyms and opens the vault; needed where a corpus is anonymised."""
     vault_key_file: Path | None = None
     """File with that secret, in its place."""
+    requests_per_minute: int | None = Field(None, ge=1)
+    """How many requests a key, or somebody who is logged in, may send a minute; None: any number."""
+    answers_per_day: int | None = Field(None, ge=1)
+    """How many questions a user may ask a day."""
+    ingested_bytes_per_day: int | None = Field(None, ge=1)
+    """How much a user may send for ingestion a day."""
+    failed_authentications_per_minute: int = Field(120, ge=1)
+    """How many requests with wrong keys or logins may come from an address a minute."""
     login_hours: float = Field(12.0, gt=0, le=8760)
     """How long a login in a browser lasts."""
     encryption_key: SecretStr | None = None

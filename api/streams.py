@@ -61,6 +61,12 @@ class Stream:
         """Whether nothing more will be told."""
         return self.recording.done()
 
+    @property
+    def document_ids(self) -> frozenset[UUID]:
+        """The documents that were told of."""
+        told = (data["hits"] for name, data in self._events if name == "retrieval")
+        return frozenset(UUID(hit["document_id"]) for hits in told for hit in hits)
+
     def has_after(self, number: int) -> bool:
         """Whether there is, or may come, an event after this one."""
         return not self.ended or number < len(self._events)

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from sqlalchemy.orm import Session
+
 from api.anonymizer import anonymizer_of
+from api.auth import Caller, check_level
 from api.build import Application
 from api.bulk import known_suffixes, limits_of
 from api.encoders import CorpusEncoder
@@ -22,8 +25,8 @@ from ingest.options import IngestOptions
 from ingest.reader_process import read_apart
 from ingest.readers import Problem, RawDocument, ReadOptions, media_type_of, read
 from ingest.report import Report
-from store import corpora, documents
-from store.types import Corpus, Origin
+from store import corpora, documents, groups, users
+from store.types import Corpus, Level, Origin, Readers
 
 PLAIN = "text/plain"
 HARMLESS = (PLAIN, "text/markdown")
@@ -44,6 +47,7 @@ class Upload:
     metadata: dict[str, Any]
     encoding: str | None
     origin: Origin
+    readers: Readers | None = None
 
 
 def upload_of_text(body: DocumentBody, content: IO[bytes]) -> Upload:
@@ -58,6 +62,7 @@ def upload_of_text(body: DocumentBody, content: IO[bytes]) -> Upload:
         metadata=body.metadata,
         encoding="utf-8",
         origin=body.origin,
+        readers=None if body.readers is None else body.readers.named(),
     )
 
 
@@ -76,20 +81,27 @@ def upload_of_file(
         metadata=form.metadata or {},
         encoding=form.encoding,
         origin=form.origin,
+        readers=None if form.readers is None else form.readers.named(),
     )
 
 
-def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
+def store_upload(parts: Application, upload: Upload, key: Caller) -> UploadView:
     """Bring an upload into its corpus the way `rag ingest` does, and tell what became of it.
 
+    Who sends a document with a list of readers is on it.
+
     Raises:
-        UnknownCorpusError: There is no such corpus.
+        UnknownCorpusError: There is no such corpus that the caller may know of.
+        AccessError: The caller may not write to it.
+        UnknownUserError, UnknownGroupError: The list of readers names one that is not there.
         EncoderMismatchError: The corpus was embedded by another encoder than the server's.
         UnknownMediaTypeError: No reader is there for it.
         DocumentError: It cannot be a document; nothing was stored.
     """
     with parts.database.transaction() as session:
-        corpora.get(session, upload.corpus)  # a misspelt name must not make a corpus
+        corpus = corpora.get(session, upload.corpus, key.reader)  # a misspelt name must not make a corpus
+        check_level(session, corpus.id, key, Level.WRITE)
+        readers = checked_readers(session, upload.readers, key)
         corpus = parts.corpus_to_fill(session, upload.corpus)
     encoder = CorpusEncoder(parts, corpus)
     anonymizer = anonymizer_of(parts, corpus)
@@ -103,12 +115,27 @@ def store_upload(parts: Application, upload: Upload, user: str) -> UploadView:
             database=parts.database,
             embed=encoder.encode,
             tokens=encoder.token_offsets,
-            options=IngestOptions(chunk_size=encoder.chunk_size(), origin=upload.origin),
-            user=user,
+            options=IngestOptions(
+                chunk_size=encoder.chunk_size(), origin=upload.origin, readers=readers, sender=key.reader
+            ),
+            user=key.user,
             source=upload.source,
             anonymizer=anonymizer,
         )
     return _view(parts, corpus, upload, report)
+
+
+def checked_readers(session: Session, readers: Readers | None, key: Caller) -> Readers | None:
+    """A list that names its sender too; None stays None.
+
+    Raises:
+        UnknownUserError, UnknownGroupError: It names one that is not there.
+    """
+    if readers is None:
+        return None
+    users.ids_of(session, readers.users)
+    groups.ids_of(session, readers.groups)
+    return Readers(tuple(dict.fromkeys([*readers.users, key.user])), readers.groups)
 
 
 def _readings(path: Path, upload: Upload, settings: Settings) -> Iterator[RawDocument | Problem]:

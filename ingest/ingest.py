@@ -26,7 +26,7 @@ from ingest.quality import reason_to_refuse
 from ingest.readers import ProblemKind, RawDocument
 from ingest.split import Outline, Tokens, split_all
 from ingest.stages import Beside, Chunked, Compared, Counted, Fresh, Outcome
-from store import documents, near_duplicates, paragraphs, vault
+from store import access_lists, documents, near_duplicates, paragraphs, vault, visibility
 from store.index.search_text import search_text
 from store.job_documents import DocumentOutcome
 from store.near_duplicates import Candidate
@@ -48,6 +48,8 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 _MARKDOWN = "text/markdown"
+NOT_YOURS = "another document has this source, and you may not change it; send yours under another source"
+"""Why a document is refused that would replace a hidden one."""
 
 Note = Callable[[Session, Sequence[Outcome]], None]
 """Is called with the outcomes of documents, in the transaction that stores these."""
@@ -151,8 +153,10 @@ class Journey:
 
     def _compare(self, batch: Sequence[RawDocument]) -> Compared:
         """Tells what is new or changed from what is stored already, by its hash."""
-        hashes = [sha256(document.text) for document in batch]
+        compared = Compared()
         with self._database.transaction() as session:
+            batch = self._permitted(session, batch, compared)
+            hashes = [sha256(document.text) for document in batch]
             known = documents.known(session, self._corpus.id, [document.source for document in batch])
             changed = [
                 digest
@@ -160,15 +164,19 @@ class Journey:
                 if not is_unchanged(document, digest, known.get(document.source))
             ]
             originals = documents.by_sha256(session, self._corpus.id, changed) if changed else {}
-        compared = Compared()
         twins: set[str] = set()
         for document, digest in zip(batch, hashes, strict=True):
             old = known.get(document.source)
+            listed = self._options.readers is not None or (old is not None and old.restricted)
             if old is not None and is_unchanged(document, digest, old):
                 compared.unchanged.append(document)
+                if self._options.readers is not None:
+                    compared.relisted.append(old.id)
                 new = self._in_its_language(document, old)
                 if _label(new) != _label(old) or self._options.origin != old.origin:
                     compared.relabelled.append((old, new))
+            elif listed:
+                compared.fresh.append(Fresh(self._in_its_language(document), digest, old, listed=True))
             elif digest in twins or is_copy(originals.get(digest), old):
                 copy = self._new(self._in_its_language(document), digest)
                 compared.copies.append(DocumentWithChunks(copy, (), originals.get(digest)))
@@ -177,11 +185,29 @@ class Journey:
                 compared.fresh.append(Fresh(self._in_its_language(document), digest, old))
         return compared
 
+    def _permitted(
+        self, session: Session, batch: Sequence[RawDocument], compared: Compared
+    ) -> list[RawDocument]:
+        """Returns the documents that replace nothing hidden from their sender, and notes the others."""
+        sources = [document.source for document in batch]
+        hidden = visibility.hidden_sources(session, self._corpus.id, sources, self._options.sender)
+        compared.forbidden.extend(
+            Outcome(source, DocumentOutcome.SKIPPED, kind=ProblemKind.REFUSED, reason=NOT_YOURS)
+            for source in sources
+            if source in hidden
+        )
+        return [document for document in batch if document.source not in hidden]
+
     def _deduplicate(self, fresh: Sequence[Fresh]) -> list[Fresh]:
-        """Finds out what is nearly the same as something stored, or as something else of the batch."""
+        """Finds out what is nearly the same as something stored, or as something else of the batch.
+
+        Documents with lists of their own are not compared: not everybody could see what stood for them.
+        """
         chosen = self._settings.near_duplicates
         if not chosen.enabled:
             return list(fresh)
+        apart = [one for one in fresh if one.listed]
+        fresh = [one for one in fresh if not one.listed]
         texts = [
             Text(
                 one.document.source,
@@ -192,7 +218,7 @@ class Journey:
             for one in fresh
         ]
         findings = deduplicate(texts, self._find_candidates, chosen.threshold, self._corpus.id)
-        return [replace(one, finding=finding) for one, finding in zip(fresh, findings, strict=True)]
+        return [replace(one, finding=found) for one, found in zip(fresh, findings, strict=True)] + apart
 
     def _find_candidates(self, bands: Sequence[Sequence[int]]) -> list[Candidate]:
         with self._database.transaction() as session:
@@ -209,6 +235,8 @@ class Journey:
         chosen = self._settings.boilerplate
         if not chosen.enabled:
             return list(chunked), None
+        apart = [one for one in chunked if one.fresh.listed]
+        chunked = [one for one in chunked if not one.fresh.listed]
         batch = [
             Pages(
                 one.fresh.document.source,
@@ -227,7 +255,7 @@ class Journey:
             replace(one, spans=tuple(leave_out(one.fresh.document.text, one.spans, ranges)))
             for one, ranges in zip(chunked, found.ranges, strict=True)
         ]
-        return left, Counted([pages.keys for pages in batch if pages.is_new], found.holders)
+        return left + apart, Counted([pages.keys for pages in batch if pages.is_new], found.holders)
 
     def _embed_chunks(self, chunked: Sequence[Chunked]) -> list[DocumentWithChunks]:
         """Embeds all chunks together; those whose search texts the old version had keep their vectors."""
@@ -305,12 +333,14 @@ class Journey:
                 documents.update_metadata(
                     session, old.id, new.title, new.media_type, new.metadata, origin=self._options.origin
                 )
+            for document_id in compared.relisted:
+                access_lists.set_document_readers(session, document_id, self._options.readers)
             outcomes = [Outcome(one.source, DocumentOutcome.UNCHANGED) for one in compared.unchanged]
             for item, document in zip(items, written, strict=True):
                 outcome = _OUTCOMES[document.status]
                 is_indexed = document.status == DocumentStatus.CURRENT
                 outcomes.append(Outcome(document.source, outcome, len(item.chunks) if is_indexed else 0))
-            note(session, [*outcomes, *beside.refused])
+            note(session, [*outcomes, *beside.refused, *compared.forbidden])
 
     def _new(self, document: RawDocument, digest: str) -> NewDocument:
         return NewDocument(
@@ -321,6 +351,7 @@ class Journey:
             document.media_type,
             document.metadata,
             self._options.origin,
+            self._options.readers,
         )
 
 

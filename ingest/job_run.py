@@ -88,6 +88,7 @@ class JobRun:
         self._database = database
         self._journey = journey
         self._scopes: Sequence[Scope] = inputs.scopes if request.options.prune else ()
+        self._sender = request.options.sender
         self._token = uuid4()
         self._cleanup = cleanup
         self._lock = _locked(database, job_id, lock_s)
@@ -313,7 +314,9 @@ class JobRun:
         gone: list[DocumentSource] = []
         with self._database.snapshot() as session:
             damage = job_documents.damaged(session, job_id)
-            under = documents.sources_under(session, corpus_id, [scope.prefix], updated_before=since)
+            under = documents.sources_under(
+                session, corpus_id, [scope.prefix], updated_before=since, reader=self._sender
+            )
             while part := list(islice(under, _SOURCES_AT_ONCE)):
                 seen = job_documents.of_sources(session, job_id, [found.source for found in part])
                 gone += [

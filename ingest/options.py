@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError
 from ingest.cuts import ChunkSize
 from ingest.errors import RequestError
 from ingest.readers import ReadOptions
-from store.types import Origin
+from store.types import Origin, Readers
+from store.visibility import Reader
 
 _HIDDEN = "***"
 
@@ -25,6 +26,8 @@ class IngestOptions:
     `prune` removes documents that earlier ingestions found under the paths and this one did not. A batch has
     about `batch_characters` of text, by default enough for some 256 chunks. `metadata` is given to every
     document and goes before what the document says itself. `origin` tells who wrote the documents.
+    `readers` are those who may see them; None leaves the lists that documents have. `sender` is in whose name
+    it happens: documents that are hidden from it are neither replaced nor removed; None may all.
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -32,6 +35,8 @@ class IngestOptions:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = Origin.HUMAN
     prune: bool = False
+    readers: Readers | None = None
+    sender: Reader | None = None
     batch_characters: int = 200_000
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from ingest.deduplicate import Finding
 from ingest.readers import ProblemKind, RawDocument
@@ -36,6 +37,8 @@ class Fresh:
     document: RawDocument
     sha256: str
     old: Document | None
+    listed: bool = False
+    """Whether it has a list of its own: then it stands for itself alone."""
     finding: Finding | None = None
 
     @property
@@ -53,6 +56,10 @@ class Compared:
     relabelled: list[tuple[Document, RawDocument]] = field(default_factory=list)
     copies: list[DocumentWithChunks] = field(default_factory=list)
     fresh: list[Fresh] = field(default_factory=list)
+    forbidden: list[Outcome] = field(default_factory=list)
+    """Those that would replace what is hidden from their sender."""
+    relisted: list[UUID] = field(default_factory=list)
+    """Unchanged documents that are sent with a list."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from store.postgres import Database
 from store.responses import NewResponse, ResponseCitation, ResponseHit, Turn
 from store.sessions import Place
 from store.types import Corpus
+from store.visibility import Reader
 
 MAX_QUESTION_CHARACTERS = 4_000
 MAX_PASSAGES = 20
@@ -57,6 +58,8 @@ class AskRequest:
     """The response beside which it stands, as an edited question does."""
     generation: GenerationSettings = GREEDY
     expand: Expand = Expand.NONE
+    reader: Reader | None = None
+    """On whose behalf the documents are read; None: the program's own."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +174,18 @@ class Answerer:
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
         self.generator.check(request.generation)
         with self.database.transaction() as session:
-            corpus = corpora.get(session, request.corpus)
+            corpus = corpora.get(session, request.corpus, request.reader)
             place = sessions.place(
                 session, request.user, request.session_id, request.parent_id, request.replaces
             )
             before = sessions.turns_before(session, place, TURNS_READ)
         with clock.stage("retrieve", tracing.retrieving(corpus.name, top_k)):
-            understood = understand(question, _exchanges(before), self.retriever.vocabulary(corpus))
-            found = self.retriever.find(understood.query, corpus, top_k, request.filters, fusion=self.fusion)
+            understood = understand(
+                question, _exchanges(before), self.retriever.vocabulary(corpus, request.reader)
+            )
+            found = self.retriever.find(
+                understood.query, corpus, top_k, request.filters, fusion=self.fusion, reader=request.reader
+            )
             read = widen(self.database, found.hits, request.expand)
         with clock.stage("generate", tracing.generating(self.generator.name, request.generation)):
             if listener:

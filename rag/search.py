@@ -26,6 +26,7 @@ from store import chunk_reads, corpora
 from store.index.query import parse
 from store.postgres import Database
 from store.types import Corpus
+from store.visibility import Reader
 
 CANDIDATES_PER_DIVERSE_HIT = 3
 
@@ -47,6 +48,8 @@ class SearchRequest:
     expand: Expand = Expand.NONE
     spelling: bool = True
     """Whether words that the corpus does not have may be spelt as it spells them."""
+    reader: Reader | None = None
+    """Whose search it is; None: the program's own."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,10 @@ class Searcher:
         query = check_question(request.query)
         top_k = check_top_k(request.top_k, MAX_HITS)
         with self._database.transaction() as session:
-            corpus = corpora.get(session, request.corpus)
+            corpus = corpora.get(session, request.corpus, request.reader)
         changes: tuple[QueryChange, ...] = ()
         if request.spelling:
-            understood = understand(query, (), self._retriever.vocabulary(corpus))
+            understood = understand(query, (), self._retriever.vocabulary(corpus, request.reader))
             query, changes = understood.query, understood.changes
         parsed = parse(query)
         found = self._retriever.find(
@@ -106,6 +109,7 @@ class Searcher:
             request.filters,
             mode=request.mode,
             fusion=self._fusion,
+            reader=request.reader,
         )
         hits = list(found.hits)
         if request.rerank:

@@ -2,22 +2,41 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Text,
+    and_,
+    any_,
+    case,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
 from store import users
 from store.errors import InvalidKeyError, KeyScopeError, UnknownKeyError
 from store.positions import Batch, parse_position, position
-from store.tables import KeyRow, UserRow
-from store.types import Key, Role, User
+from store.tables import CorpusRow, KeyRow, UserRow
+from store.types import Key, Role, User, Verb
 
 SECRET_BYTES = 32
 PREFIX_CHARACTERS = 10
+USE_NOTED_EVERY = timedelta(minutes=1)
+"""How often it is noted that a key is used: more would be a write for each request."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,9 @@ class Authenticated:
     key: Key
     user: User
 
+    corpora: frozenset[int] | None
+    """The ids of the corpora that the key is held to; None: none in particular."""
+
     @property
     def role(self) -> Role:
         """What the key may do: its own role, or its user's if that is less."""
@@ -46,13 +68,32 @@ def lesser(one: Role, other: Role) -> Role:
     return min(one, other, key=tuple(Role).index)
 
 
-def create_key(session: Session, user: str, role: Role, expires_at: datetime | None = None) -> NewKey:
-    """Make an API key for a user, who is made too if unknown; `expires_at` None lets it be good for ever.
+def create_key(
+    session: Session,
+    user: str,
+    role: Role,
+    expires_at: datetime | None = None,
+    *,
+    corpora: Sequence[int] | None = None,
+    verbs: Sequence[Verb] | None = None,
+) -> NewKey:
+    """Make an API key for a user, who is made too if unknown.
+
+    Args:
+        session: of the transaction that makes it.
+        user: the user's name.
+        role: what it may do at most.
+        expires_at: when it stops being good; None lets it be good for ever.
+        corpora: the ids of those that it is held to; None: all that the user may read.
+        verbs: what it is held to; None: all that its role allows.
 
     Raises:
-        KeyScopeError: The user's own role does not allow as much.
+        KeyScopeError: The user's own role does not allow as much, or the key is to administer though it is
+            held to corpora.
     """
-    secret = "gw_" + secrets.token_urlsafe(SECRET_BYTES)
+    if corpora is not None and verbs is not None and Verb.ADMINISTER in verbs:
+        raise KeyScopeError("A key that is held to corpora cannot administer. Leave out one of the two.")
+    secret = _new_secret()
     key_id = uuid4()
     owner = users.get(session, users.ensure(session, user))
     if owner.role is not None and lesser(role, owner.role) != role:
@@ -68,6 +109,8 @@ def create_key(session: Session, user: str, role: Role, expires_at: datetime | N
             prefix=secret[:PREFIX_CHARACTERS],
             hash=_hash(secret),
             expires_at=expires_at,
+            corpora=None if corpora is None else sorted(corpora),
+            verbs=None if verbs is None else sorted(verbs),
         )
     )
     return NewKey(_key(session.execute(_keys().where(KeyRow.id == key_id)).one()), secret)
@@ -80,20 +123,30 @@ def authenticate(session: Session, secret: str) -> Authenticated:
         InvalidKeyError: There is none, it was revoked, its time is over (by the database's clock), or its
             user is disabled.
     """
-    unexpired = or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > func.now())
+    hashed = _hash(secret)
+    still_good = KeyRow.previous_expires_at > func.now()
+    is_stale = func.coalesce(KeyRow.last_used_at < func.now() - USE_NOTED_EVERY, True)
     row = session.execute(
         _keys()
-        .add_columns(KeyRow.user_id)
+        .add_columns(KeyRow.user_id, KeyRow.corpora, is_stale.label("is_stale"))
         .where(
-            KeyRow.hash == _hash(secret),
+            or_(KeyRow.hash == hashed, and_(KeyRow.previous_hash == hashed, still_good)),
             KeyRow.revoked_at.is_(None),
-            unexpired,
+            _unexpired(),
             UserRow.disabled_at.is_(None),
         )
     ).one_or_none()
     if row is None:
         raise InvalidKeyError
-    return Authenticated(_key(row), users.get(session, row.user_id))
+    if row.is_stale:
+        session.execute(
+            update(KeyRow)
+            .where(KeyRow.id == row.id)
+            .values(last_used_at=func.now())
+            .execution_options(synchronize_session=False)
+        )
+    held = None if row.corpora is None else frozenset(row.corpora)
+    return Authenticated(_key(row), users.get(session, row.user_id), held)
 
 
 def list_keys(session: Session) -> list[Key]:
@@ -136,6 +189,42 @@ def revoke_key(session: Session, key_id: UUID) -> Key:
     return _key(row)
 
 
+def rotate_key(session: Session, key_id: UUID, overlap_s: float) -> NewKey:
+    """Give a key another secret; the one that it had stays good for so long, to be replaced where it is used.
+
+    Raises:
+        UnknownKeyError: There is no such key.
+        KeyScopeError: It is revoked or its time is over: make a new one.
+    """
+    secret = _new_secret()
+    rotated = session.scalar(
+        update(KeyRow)
+        .where(KeyRow.id == key_id, KeyRow.revoked_at.is_(None), _unexpired())
+        .values(
+            previous_hash=KeyRow.hash,
+            previous_expires_at=func.now() + timedelta(seconds=overlap_s),
+            hash=_hash(secret),
+            prefix=secret[:PREFIX_CHARACTERS],
+        )
+        .returning(KeyRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    row = session.execute(_keys().where(KeyRow.id == key_id)).one_or_none()
+    if row is None:
+        raise UnknownKeyError(key_id)
+    if rotated is None:
+        raise KeyScopeError(f"Key {key_id} is revoked or expired: it gets no other secret. Make a new key.")
+    return NewKey(_key(row), secret)
+
+
+def _new_secret() -> str:
+    return "gw_" + secrets.token_urlsafe(SECRET_BYTES)
+
+
+def _unexpired() -> ColumnElement[bool]:
+    return or_(KeyRow.expires_at.is_(None), KeyRow.expires_at > func.now())
+
+
 def _hash(secret: str) -> str:
     # A fast hash without salt is right here: the secret has 256 random bits, so nobody can guess through
     # it, and equal secrets do not occur. It lets a key be found by its hash, with no comparison whose time
@@ -144,6 +233,13 @@ def _hash(secret: str) -> str:
 
 
 def _keys() -> Select[*tuple[Any, ...]]:
+    none = literal([], ARRAY(Text()))
+    names = (
+        select(func.array_agg(aggregate_order_by(CorpusRow.name, CorpusRow.name)))
+        .where(CorpusRow.id == any_(KeyRow.corpora))
+        .correlate(KeyRow)
+        .scalar_subquery()
+    )
     return select(
         KeyRow.id,
         UserRow.name,
@@ -152,8 +248,24 @@ def _keys() -> Select[*tuple[Any, ...]]:
         KeyRow.created_at,
         KeyRow.revoked_at,
         KeyRow.expires_at,
+        case((KeyRow.corpora.is_not(None), func.coalesce(names, none))).label("held_to"),
+        KeyRow.verbs,
+        KeyRow.last_used_at,
+        KeyRow.previous_expires_at,
     ).join(UserRow, UserRow.id == KeyRow.user_id)
 
 
 def _key(row: Row[*tuple[Any, ...]]) -> Key:
-    return Key(row.id, row.name, Role(row.role), row.prefix, row.created_at, row.revoked_at, row.expires_at)
+    return Key(
+        id=row.id,
+        user=row.name,
+        role=Role(row.role),
+        prefix=row.prefix,
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+        expires_at=row.expires_at,
+        corpora=None if row.held_to is None else tuple(row.held_to),
+        verbs=None if row.verbs is None else tuple(Verb(verb) for verb in row.verbs),
+        last_used_at=row.last_used_at,
+        old_until=row.previous_expires_at,
+    )

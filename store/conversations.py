@@ -35,6 +35,7 @@ from store.tables import (
     SessionRow,
     UserRow,
 )
+from store.visibility import response_visible
 
 
 def open_session(session: Session, user: str, corpus_id: int | None) -> UUID:
@@ -180,6 +181,8 @@ def _conditions(session: Session, filter: ResponseFilter) -> list[ColumnElement[
         conditions.append(ResponseRow.created_at < filter.until)
     if filter.text is not None:
         conditions.append(holds_text(session, filter.text))
+    if filter.reader is not None:
+        conditions.append(response_visible(filter.reader))
     return [*conditions, *compile_terms(filter.terms, lambda text: holds_text(session, text))]
 
 

@@ -3,7 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, Text, cast, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    not_,
+    select,
+    update,
+)
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -12,6 +25,7 @@ from store.errors import CorpusExistsError, EncoderMismatchError, UnknownCorpusE
 from store.index_log import lock_corpus
 from store.tables import ChunkRow, CorpusRow, DocumentRow, DocumentVersionRow, IndexLogRow
 from store.types import Corpus, CorpusSummary, DocumentStatus
+from store.visibility import Reader, corpus_visible, document_hidden
 
 
 def create(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> Corpus:
@@ -25,15 +39,15 @@ def create(session: Session, name: str, encoder: str, encoder_revision: str, dim
     return get(session, name)
 
 
-def get(session: Session, name: str) -> Corpus:
+def get(session: Session, name: str, reader: Reader | None = None) -> Corpus:
     """The corpus of this name.
 
     Raises:
-        UnknownCorpusError: There is none; the error lists those that there are.
+        UnknownCorpusError: There is none that the reader may know of; the error lists those that there are.
     """
-    row = session.execute(_corpora().where(CorpusRow.name == name)).one_or_none()
+    row = session.execute(_corpora().where(CorpusRow.name == name, corpus_visible(reader))).one_or_none()
     if row is None:
-        raise UnknownCorpusError(name, _names(session))
+        raise UnknownCorpusError(name, _names(session, reader))
     return _corpus(row)
 
 
@@ -77,23 +91,25 @@ def list_all(session: Session) -> list[CorpusSummary]:
     return [_summary(row) for row in session.execute(_summaries().order_by(CorpusRow.name))]
 
 
-def page(session: Session, *, after: str | None, limit: int) -> list[CorpusSummary]:
-    """The next `limit` corpora by name; `after` is the last name of the page before."""
-    statement = _summaries().order_by(CorpusRow.name).limit(limit)
+def page(
+    session: Session, *, after: str | None, limit: int, reader: Reader | None = None
+) -> list[CorpusSummary]:
+    """The next `limit` corpora by name, with what the reader may see; `after` is the last name before."""
+    statement = _summaries(reader).order_by(CorpusRow.name).limit(limit)
     if after is not None:
         statement = statement.where(CorpusRow.name > after)
     return [_summary(row) for row in session.execute(statement)]
 
 
-def summary(session: Session, name: str) -> CorpusSummary:
-    """One corpus, with how much is in it.
+def summary(session: Session, name: str, reader: Reader | None = None) -> CorpusSummary:
+    """One corpus, with how much is in it that the reader may see.
 
     Raises:
-        UnknownCorpusError: There is none of this name.
+        UnknownCorpusError: There is none of this name that the reader may know of.
     """
-    row = session.execute(_summaries().where(CorpusRow.name == name)).one_or_none()
+    row = session.execute(_summaries(reader).where(CorpusRow.name == name)).one_or_none()
     if row is None:
-        raise UnknownCorpusError(name, _names(session))
+        raise UnknownCorpusError(name, _names(session, reader))
     return _summary(row)
 
 
@@ -145,14 +161,25 @@ def _insert(session: Session, name: str, encoder: str, encoder_revision: str, di
     return inserted.one_or_none() is not None
 
 
-def _names(session: Session) -> list[str]:
-    return list(session.scalars(select(CorpusRow.name).order_by(CorpusRow.name)))
+def _names(session: Session, reader: Reader | None = None) -> list[str]:
+    visible = select(CorpusRow.name).where(corpus_visible(reader))
+    return list(session.scalars(visible.order_by(CorpusRow.name)))
 
 
-def _summaries() -> Select[*tuple[Any, ...]]:
-    documents = _count(DocumentRow.corpus_id, DocumentRow.status != DocumentStatus.REMOVED)
-    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable)
-    return _corpora().add_columns(documents.label("documents"), chunks.label("chunks"))
+def _summaries(reader: Reader | None = None) -> Select[*tuple[Any, ...]]:
+    present = DocumentRow.status != DocumentStatus.REMOVED
+    documents = _count(DocumentRow.corpus_id, and_(present, not_(document_hidden(reader))))
+    # All chunks less the hidden ones: documents that have lists are few, and an index finds them.
+    hidden = (
+        select(func.count())
+        .select_from(ChunkRow)
+        .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
+        .where(DocumentRow.corpus_id == CorpusRow.id, ChunkRow.searchable, document_hidden(reader))
+        .scalar_subquery()
+    )
+    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable) - hidden
+    counted = _corpora().add_columns(documents.label("documents"), chunks.label("chunks"))
+    return counted.where(corpus_visible(reader))
 
 
 def _summary(row: Row[*tuple[Any, ...]]) -> CorpusSummary:
@@ -168,6 +195,7 @@ def _corpora() -> Select[*tuple[Any, ...]]:
         CorpusRow.dimension,
         CorpusRow.created_at,
         CorpusRow.settings,
+        CorpusRow.restricted,
     )
 
 
@@ -180,6 +208,7 @@ def _corpus(row: Row[*tuple[Any, ...]]) -> Corpus:
         dimension=row.dimension,
         created_at=row.created_at,
         settings=row.settings,
+        restricted=row.restricted,
     )
 
 

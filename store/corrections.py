@@ -15,8 +15,9 @@ from store import documents, users
 from store.errors import UnknownResponseError
 from store.positions import Batch, parse_position, position
 from store.review_errors import CorrectionError
-from store.sealed_log import open_response
+from store.sealed_log import correction_columns, open_correction, open_response
 from store.tables import CorrectionRow, ResponseRow, UserRow, among
+from store.visibility import Reader, visible_responses
 
 PIECE = re.compile(r"\w+|\s+|[^\w\s]")
 
@@ -101,15 +102,15 @@ def record(
         execution_options={"synchronize_session": False},
     )
     correction_id = uuid4()
+    quoted = [_quoted(session, span) for span in spans]
+    content = {"answer": answer, "comment": comment, "spans": quoted}
     session.execute(
         insert(CorrectionRow).values(
             id=correction_id,
             response_id=response_id,
             user_id=user_id,
-            answer=answer,
             changes=changes_between(original, answer),
-            spans=[_quoted(session, span) for span in spans],
-            comment=comment,
+            **correction_columns(session, correction_id, content),
         )
     )
     return _read(session, session.execute(_corrections().where(CorrectionRow.id == correction_id)).all())[0]
@@ -124,13 +125,22 @@ def of_response(session: Session, response_id: UUID, *, history: bool = False) -
     return _read(session, session.execute(ordered).all())
 
 
-def page(session: Session, *, after: str | None, limit: int, user: str | None = None) -> Batch[Correction]:
-    """The next `limit` corrections, the newest first; `user` None takes everybody's.
+def page(
+    session: Session,
+    *,
+    after: str | None,
+    limit: int,
+    user: str | None = None,
+    reader: Reader | None = None,
+) -> Batch[Correction]:
+    """The next `limit` corrections of what the reader may see, newest first; `user` None takes everybody's.
 
     Raises:
         InvalidCursorError: `after` is no position in this list.
     """
-    statement = _corrections().where(CorrectionRow.superseded_at.is_(None))
+    statement = _corrections().where(
+        CorrectionRow.superseded_at.is_(None), CorrectionRow.response_id.in_(visible_responses(reader))
+    )
     if user is not None:
         statement = statement.where(UserRow.name == user)
     if after is not None:
@@ -214,24 +224,25 @@ def _answers(session: Session, response_ids: Sequence[UUID]) -> dict[UUID, str]:
 
 def _read(session: Session, rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Correction]:
     answers = _answers(session, list({row.response_id for row in rows}))
-    return [_to_correction(row, answers[row.response_id]) for row in rows]
+    return [_to_correction(row, open_correction(session, row), answers[row.response_id]) for row in rows]
 
 
-def _to_correction(row: Row[*tuple[Any, ...]], original: str) -> Correction:
-    changes = [Change(a, b, c, d, original[a:b], row.answer[c:d]) for a, b, c, d in row.changes]
+def _to_correction(row: Row[*tuple[Any, ...]], content: dict[str, Any], original: str) -> Correction:
+    answer = content["answer"]
+    changes = [Change(a, b, c, d, original[a:b], answer[c:d]) for a, b, c, d in row.changes]
     spans = [
         CorrectionSpan(UUID(s["document_id"]), s["document_version"], s["start"], s["end"], s["quote"])
-        for s in row.spans
+        for s in content["spans"]
     ]
     return Correction(
         id=row.id,
         response_id=row.response_id,
         user=row.name,
         original=original,
-        answer=row.answer,
+        answer=answer,
         changes=tuple(changes),
         spans=tuple(spans),
-        comment=row.comment,
+        comment=content["comment"],
         created_at=row.created_at,
         superseded_at=row.superseded_at,
     )

@@ -17,6 +17,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
     or_,
     select,
     tuple_,
@@ -39,6 +40,7 @@ from store.types import (
     IndexedChunk,
     Origin,
 )
+from store.visibility import Reader, document_visible
 
 ROWS_PER_FETCH = 200
 TEXTS_PER_FETCH = 8
@@ -47,21 +49,21 @@ TEXTS_PER_FETCH = 8
 PRESENT = DocumentRow.status != DocumentStatus.REMOVED
 
 
-def get(session: Session, document_id: UUID) -> Document:
+def get(session: Session, document_id: UUID, reader: Reader | None = None) -> Document:
     """The document as it stands now, also when it was removed.
 
     Raises:
-        UnknownDocumentError: There is none.
+        UnknownDocumentError: There is none that the reader may see.
     """
-    found = by_ids(session, [document_id])
+    found = by_ids(session, [document_id], reader)
     if not found:
         raise UnknownDocumentError(document_id)
     return found[document_id]
 
 
-def by_ids(session: Session, ids: Sequence[UUID]) -> dict[UUID, Document]:
-    """The documents with these ids, removed ones included; unknown ids are left out."""
-    rows = session.execute(_documents().where(among(DocumentRow.id, ids)))
+def by_ids(session: Session, ids: Sequence[UUID], reader: Reader | None = None) -> dict[UUID, Document]:
+    """The documents with these ids, removed ones included; unknown and hidden ones are left out."""
+    rows = session.execute(_documents().where(among(DocumentRow.id, ids), document_visible(reader)))
     return {row.id: _document(row) for row in rows}
 
 
@@ -77,11 +79,15 @@ def known(session: Session, corpus_id: int, sources: Sequence[str]) -> dict[str,
 
 
 def by_sha256(session: Session, corpus_id: int, sha256s: Sequence[str]) -> dict[str, UUID]:
-    """For each of these content hashes the current document with that text; there is at most one of each."""
+    """For each of these content hashes the current document with that text; there is at most one of each.
+
+    Documents with lists of their own do not count: they stand for nothing but themselves.
+    """
     statement = select(DocumentRow.sha256, DocumentRow.id).where(
         DocumentRow.corpus_id == corpus_id,
         among(DocumentRow.sha256, sha256s),
         DocumentRow.status == DocumentStatus.CURRENT,
+        not_(DocumentRow.restricted),
     )
     return {row.sha256: row.id for row in session.execute(statement)}
 
@@ -93,18 +99,24 @@ def current_versions(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
 
 
 def sources_under(
-    session: Session, corpus_id: int, prefixes: Sequence[str], *, updated_before: datetime | None = None
+    session: Session,
+    corpus_id: int,
+    prefixes: Sequence[str],
+    *,
+    updated_before: datetime | None = None,
+    reader: Reader | None = None,
 ) -> Iterator[DocumentSource]:
-    """Ids and sources of all documents, not removed, whose source starts with one of `prefixes`; streamed.
+    """Ids and sources of documents whose source starts with one of `prefixes`, streamed.
 
-    A prefix is taken literally: a folder's should end with "/", that of a file's records with "#".
-    `updated_before` None takes documents of any age.
+    Removed and hidden ones are left out. A prefix is taken literally: a folder's should end with "/", that of
+    a file's records with "#". `updated_before` None takes documents of any age.
     """
     statement = (
         select(DocumentRow.id, DocumentRow.source)
         .where(
             DocumentRow.corpus_id == corpus_id,
             PRESENT,
+            document_visible(reader),
             or_(false(), *(DocumentRow.source.op("^@", is_comparison=True)(prefix) for prefix in prefixes)),
         )
         .order_by(DocumentRow.source)
@@ -123,13 +135,16 @@ def page(
     after: str | None,
     limit: int,
     filter: Mapping[str, Any] | None = None,
+    reader: Reader | None = None,
 ) -> list[Document]:
     """The next `limit` documents in the order of their sources; `after` is the previous page's last source.
 
     Raises:
         FilterError: `filter` has a shape that means nothing.
     """
-    statement = _documents().where(DocumentRow.corpus_id == corpus_id, PRESENT, compile_filter(filter or {}))
+    statement = _documents().where(
+        DocumentRow.corpus_id == corpus_id, PRESENT, compile_filter(filter or {}), document_visible(reader)
+    )
     if after is not None:
         statement = statement.where(DocumentRow.source > after)
     rows = session.execute(statement.order_by(DocumentRow.source).limit(limit))
@@ -137,14 +152,20 @@ def page(
 
 
 def page_of_all(
-    session: Session, corpus_id: int | None, *, after: Document | None, limit: int, backwards: bool = False
+    session: Session,
+    corpus_id: int | None,
+    *,
+    after: Document | None,
+    limit: int,
+    backwards: bool = False,
+    reader: Reader | None = None,
 ) -> list[Document]:
     """The next `limit` documents of a corpus, or of all (None), in the order of corpora and sources.
 
     `after` is the last document of the page before; `backwards` turns the order round.
     """
     place = tuple_(DocumentRow.corpus_id, DocumentRow.source)
-    statement = _documents().where(PRESENT)
+    statement = _documents().where(PRESENT, document_visible(reader))
     if corpus_id is not None:
         statement = statement.where(DocumentRow.corpus_id == corpus_id)
     if after is not None:
@@ -154,11 +175,13 @@ def page_of_all(
     return [_document(row) for row in session.execute(statement.order_by(*order).limit(limit))]
 
 
-def text(session: Session, document_id: UUID, version: int | None = None) -> DocumentText:
+def text(
+    session: Session, document_id: UUID, version: int | None = None, reader: Reader | None = None
+) -> DocumentText:
     """The text of one version of a document; None means the newest.
 
     Raises:
-        UnknownDocumentError: There is no such document, or it has no such version.
+        UnknownDocumentError: There is no such document that the reader may see, or it has no such version.
     """
     wanted = DocumentRow.current_version if version is None else version
     statement = (
@@ -166,7 +189,7 @@ def text(session: Session, document_id: UUID, version: int | None = None) -> Doc
             DocumentVersionRow.version, DocumentRow.source, DocumentVersionRow.title, DocumentVersionRow.text
         )
         .join(DocumentRow, DocumentRow.id == DocumentVersionRow.document_id)
-        .where(DocumentRow.id == document_id, DocumentVersionRow.version == wanted)
+        .where(DocumentRow.id == document_id, DocumentVersionRow.version == wanted, document_visible(reader))
     )
     row = session.execute(statement).one_or_none()
     if row is None:
@@ -197,18 +220,25 @@ def export(session: Session, corpus_id: int) -> Iterator[ExportedDocument]:
 
 
 def export_page(
-    session: Session, corpus_id: int, *, after: str | None, limit: int = TEXTS_PER_FETCH
+    session: Session,
+    corpus_id: int,
+    *,
+    after: str | None,
+    limit: int = TEXTS_PER_FETCH,
+    reader: Reader | None = None,
 ) -> list[ExportedDocument]:
-    """The next `limit` of what `export` gives; `after` is the last source of those before."""
-    statement = _exported(corpus_id)
+    """The next `limit` of what `export` gives and the reader may see; `after` is the last source before."""
+    statement = _exported(corpus_id).where(document_visible(reader))
     if after is not None:
         statement = statement.where(DocumentRow.source > after)
     return [ExportedDocument(*row) for row in session.execute(statement.limit(limit))]
 
 
-def chunks_by_id(session: Session, ids: Sequence[int]) -> dict[int, Chunk]:
-    """The searchable chunks among `ids`; those which have left the indexes are left out."""
-    statement = _chunks().where(among(ChunkRow.id, [int(number) for number in ids]), ChunkRow.searchable)
+def chunks_by_id(session: Session, ids: Sequence[int], reader: Reader | None = None) -> dict[int, Chunk]:
+    """The searchable chunks among `ids`; those which have left the indexes, or are hidden, are left out."""
+    statement = _chunks().where(
+        among(ChunkRow.id, [int(number) for number in ids]), ChunkRow.searchable, document_visible(reader)
+    )
     return {row.id: _chunk(row) for row in session.execute(statement)}
 
 
@@ -240,8 +270,10 @@ def embedded_chunks(session: Session, versions: Mapping[UUID, int]) -> list[Inde
     ]
 
 
-def matching_chunks(session: Session, corpus_id: int, filter: Mapping[str, Any]) -> NDArray[np.int64]:
-    """The ids, ascending, of the searchable chunks whose documents match `filter`: shape `(n,)`.
+def matching_chunks(
+    session: Session, corpus_id: int, filter: Mapping[str, Any], reader: Reader | None = None
+) -> NDArray[np.int64]:
+    """The ids, ascending, of the searchable chunks whose documents match and may be seen: shape `(n,)`.
 
     Raises:
         FilterError: `filter` has a shape that means nothing.
@@ -253,7 +285,12 @@ def matching_chunks(session: Session, corpus_id: int, filter: Mapping[str, Any])
     statement = (
         select(packed)
         .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
-        .where(ChunkRow.corpus_id == corpus_id, ChunkRow.searchable, compile_filter(filter))
+        .where(
+            ChunkRow.corpus_id == corpus_id,
+            ChunkRow.searchable,
+            compile_filter(filter),
+            document_visible(reader),
+        )
     )
     return np.frombuffer(session.scalar(statement) or b"", dtype=">i8").astype(np.int64)
 
@@ -306,6 +343,7 @@ def _document(row: Row[*tuple[Any, ...]]) -> Document:
         characters=row.characters,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        restricted=row.restricted,
     )
 
 

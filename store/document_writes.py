@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from store import corpora, places
+from store.access_lists import write_readers
 from store.document_reads import by_ids, by_sha256, get
 from store.duplicates import copy_chunks, promote
 from store.index_log import append_added, encode_embedding, lock_corpus, withdraw
@@ -48,6 +49,7 @@ class _Placement:
     item: DocumentWithChunks
     duplicate_of: UUID | None
     similarity: float | None = None
+    restricted: bool = False
 
     @property
     def status(self) -> DocumentStatus:
@@ -74,12 +76,13 @@ def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunk
     another current document of the corpus has, or an earlier one of `items`, is stored as its duplicate,
     whatever chunks it brings. An item with `duplicate_of` whose original is no longer current takes over
     the original's chunks. One with `near_duplicate_of` is current, with its own chunks, where the other is
-    not, or no longer with that text.
+    not, or no longer with that text. A document with a list of its own is current, and nothing is its copy.
 
     Raises:
         UnknownCorpusError: The corpus is gone; it may have been deleted meanwhile.
         ValueError: Two items have the same source.
         UnknownDocumentError: An item is a duplicate of a document that never had its text.
+        UnknownUserError, UnknownGroupError: An item's list names one that is not there.
     """
     lock_corpus(session, corpus_id)
     corpora.check_exists(session, corpus_id)
@@ -90,6 +93,7 @@ def put_many(session: Session, corpus_id: int, items: Sequence[DocumentWithChunk
     _write_versions(session, placements)
     _write_chunks(session, corpus_id, placements)
     _write_signatures(session, placements)
+    _write_lists(session, placements)
     append_added(
         session, corpus_id, [placement.id for placement in placements if placement.duplicate_of is None]
     )
@@ -178,11 +182,13 @@ def _place(session: Session, corpus_id: int, items: Sequence[DocumentWithChunks]
     if doubled:
         raise ValueError(f"The batch holds {doubled[0]!r} more than once; put its last state only.")
     rows = session.execute(
-        select(DocumentRow.source, DocumentRow.id, DocumentRow.current_version).where(
+        select(DocumentRow.source, DocumentRow.id, DocumentRow.current_version, DocumentRow.restricted).where(
             DocumentRow.corpus_id == corpus_id, among(DocumentRow.source, sources)
         )
-    )
-    existing = {source: (document_id, version) for source, document_id, version in rows}
+    ).all()
+    existing = {row.source: (row.id, row.current_version) for row in rows}
+    listed = {row.source for row in rows if row.restricted}
+    listed |= {item.document.source for item in items if item.document.readers is not None}
     nears = [item.near_duplicate_of.sha256 for item in items if item.near_duplicate_of is not None]
     originals = by_sha256(session, corpus_id, [*(item.document.sha256 for item in items), *nears])
     replaced = {document_id for document_id, _ in existing.values()}
@@ -190,6 +196,9 @@ def _place(session: Session, corpus_id: int, items: Sequence[DocumentWithChunks]
     placed = {}
     for item in sorted(items, key=lambda item: item.near_duplicate_of is not None):  # those first that stay
         document_id, version = existing.get(item.document.source) or (uuid4(), 0)
+        if item.document.source in listed:
+            placed[item.document.source] = _Placement(document_id, version + 1, item, None, restricted=True)
+            continue
         original, similarity = originals.get(item.document.sha256), None
         if original is None and item.near_duplicate_of is not None:
             original = originals.get(item.near_duplicate_of.sha256)
@@ -225,6 +234,7 @@ def _write_documents(session: Session, corpus_id: int, placements: Sequence[_Pla
             "status": placement.status,
             "duplicate_of": placement.duplicate_of,
             "similarity": placement.similarity,
+            "restricted": placement.restricted,
         }
         # Those first that others are copies of: the foreign key is checked row by row.
         for placement in sorted(placements, key=lambda placement: placement.duplicate_of is not None)
@@ -307,6 +317,13 @@ def _write_signatures(session: Session, placements: Sequence[_Placement]) -> Non
         for placement in placements:
             if placement.item.bands is not None:
                 copy.write_row((placement.id, list(placement.item.bands)))
+
+
+def _write_lists(session: Session, placements: Sequence[_Placement]) -> None:
+    """Write who may see the documents that come with lists; those that do not keep theirs."""
+    lists = {p.id: p.item.document.readers for p in placements if p.item.document.readers is not None}
+    if lists:
+        write_readers(session, lists)
 
 
 def _cursor(session: Session) -> psycopg.Cursor:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, func, insert, literal, select, update
+from sqlalchemy import exists, func, insert, literal, not_, select, update
 from sqlalchemy.orm import Session
 
 from store.document_reads import by_sha256
@@ -110,6 +110,25 @@ def set_apart(session: Session, corpus_id: int, document_id: UUID) -> None:
     session.execute(update(DocumentRow).where(DocumentRow.id == document_id).values(kept_apart=True))
 
 
+def stand_alone(session: Session, corpus_id: int, document_id: UUID) -> None:
+    """Index a document by itself that gets a list of its own, and give its copies a place of theirs.
+
+    The row says already that it has a list.
+    """
+    row = session.execute(
+        select(
+            DocumentRow.current_version, DocumentRow.sha256, DocumentRow.duplicate_of, DocumentRow.kept_apart
+        ).where(DocumentRow.id == document_id)
+    ).one()
+    if row.duplicate_of is None:
+        promote(session, corpus_id, [document_id])
+        return
+    copy = _Orphan(document_id, row.current_version, row.sha256, row.duplicate_of, row.kept_apart)
+    _ensure_chunks(session, copy, searchable=True)
+    _set_status(session, [document_id], DocumentStatus.CURRENT)
+    append_added(session, corpus_id, [document_id])
+
+
 def copy_chunks(
     session: Session, original: UUID, sha256: str, document_id: UUID, version: int, *, searchable: bool
 ) -> None:
@@ -189,7 +208,11 @@ def _returned(session: Session, left: Sequence[UUID]) -> defaultdict[UUID, list[
             (DocumentVersionRow.document_id == DocumentRow.id)
             & (DocumentVersionRow.version == DocumentRow.current_version),
         )
-        .where(among(DocumentRow.id, left), DocumentRow.status == DocumentStatus.CURRENT)
+        .where(
+            among(DocumentRow.id, left),
+            DocumentRow.status == DocumentStatus.CURRENT,
+            not_(DocumentRow.restricted),
+        )
     )
     for document_id, text in rows:
         found[document_id].append(_Shingled(document_id, shingle([text]).of(0)))

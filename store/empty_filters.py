@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from store.filters import COLUMNS, COMPARISONS
 from store.tables import DocumentRow
 from store.types import DocumentStatus
+from store.visibility import Reader, document_visible
 
 SAMPLED_DOCUMENTS = 1000
 
@@ -24,8 +25,10 @@ class _Wanted:
     types: frozenset[str]
 
 
-def why_nothing_matches(session: Session, corpus_id: int, filter: Mapping[str, Any]) -> str:
-    """Say why no chunk of the corpus matches a filter that is well formed.
+def why_nothing_matches(
+    session: Session, corpus_id: int, filter: Mapping[str, Any], reader: Reader | None = None
+) -> str:
+    """Say why no chunk of the corpus, of those that the reader may see, matches a filter that is well formed.
 
     Names a field that no document has, or one whose values are all of another type; what stands under `or`
     and `not` is not looked into.
@@ -36,6 +39,7 @@ def why_nothing_matches(session: Session, corpus_id: int, filter: Mapping[str, A
             .where(
                 DocumentRow.corpus_id == corpus_id,
                 DocumentRow.status != DocumentStatus.REMOVED,
+                document_visible(reader),
                 DocumentRow.document_metadata.has_key(wanted.field),
             )
             .limit(SAMPLED_DOCUMENTS)

@@ -10,7 +10,21 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, Select, Table, Text, delete, func, insert, literal, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Select,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    literal,
+    not_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -19,7 +33,7 @@ from store.document_reads import by_sha256
 from store.duplicates import promote
 from store.index_log import encode_embedding, lock_corpus, withdraw
 from store.postgres import Database
-from store.sealed_log import change_sealed
+from store.resealing import change_sealed
 from store.tables import (
     Base,
     ChunkRow,
@@ -254,7 +268,7 @@ def _write_document(session: Session, corpus_id: int, document: CoveredDocument)
         "sha256": digest,
         "updated_at": func.now(),
     }
-    row = select(DocumentRow.status).where(DocumentRow.id == document.id)
+    row = select(DocumentRow.status).where(DocumentRow.id == document.id, not_(DocumentRow.restricted))
     other = by_sha256(session, corpus_id, [digest]).get(digest)
     merged = session.scalar(row) == DocumentStatus.CURRENT and other is not None and other != document.id
     if merged:

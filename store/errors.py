@@ -281,6 +281,14 @@ class LockedOutError(StoreError):
         super().__init__(f"It failed too often to log in. Try again in {wait_s} seconds.")
 
 
+class LimitReachedError(StoreError):
+    """A caller has used up what is allowed."""
+
+    def __init__(self, what: str, limit: int, wait_s: int):
+        self.wait_s = wait_s
+        super().__init__(f"The limit of {limit:,} {what} is reached. Try again in {wait_s} seconds.")
+
+
 class InvalidCursorError(StoreError):
     """A page cursor was not made by this program, or for another list."""
 

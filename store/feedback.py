@@ -6,7 +6,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, delete, func, literal_column, select, tuple_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Row,
+    Select,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -14,7 +25,8 @@ from store import users
 from store.errors import UnknownFeedbackError
 from store.positions import Batch, parse_position, position
 from store.sealed_log import FeedbackContent, feedback_columns, open_feedback
-from store.tables import FeedbackRow, UserRow
+from store.tables import FeedbackRow, ResponseRow, UserRow
+from store.visibility import Reader, response_visible
 
 
 class Thumb(StrEnum):
@@ -47,6 +59,8 @@ class FeedbackFilter:
     thumb: Thumb | None = None
     corrected: bool | None = None
     """Whether there is a correction."""
+    reader: Reader | None = None
+    """Who gets only what it may see."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,10 @@ def _conditions(filter: FeedbackFilter) -> list[ColumnElement[bool]]:
         conditions.append(FeedbackRow.thumb == filter.thumb)
     if filter.corrected is not None:
         conditions.append(FeedbackRow.correction.is_not(None) == filter.corrected)
+    if filter.reader is not None:
+        conditions.append(
+            exists().where(ResponseRow.id == FeedbackRow.response_id, response_visible(filter.reader))
+        )
     return conditions
 
 

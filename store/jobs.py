@@ -33,6 +33,7 @@ from sqlalchemy.orm import Session
 from store import job_uploads, users
 from store.errors import JobStateError, JobTakenError, UnknownJobError
 from store.tables import CorpusRow, JobRow, UserRow
+from store.visibility import Reader, job_visible
 
 
 class JobStatus(StrEnum):
@@ -141,21 +142,25 @@ def set_request(session: Session, job_id: UUID, request: Mapping[str, Any]) -> N
     session.execute(update(JobRow).where(JobRow.id == job_id).values(request=dict(request)))
 
 
-def get(session: Session, job_id: UUID) -> Job:
+def get(session: Session, job_id: UUID, reader: Reader | None = None) -> Job:
     """One job.
 
     Raises:
-        UnknownJobError: There is no such job.
+        UnknownJobError: There is no such job that the reader may see.
     """
-    row = session.execute(_jobs().where(JobRow.id == job_id)).one_or_none()
+    row = session.execute(_jobs().where(JobRow.id == job_id, job_visible(reader))).one_or_none()
     if row is None:
         raise UnknownJobError(job_id)
     return _job(row)
 
 
-def page(session: Session, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
-    """The next `limit` jobs, newest first; `after` is `started_at` and `id` of the previous page's last."""
-    statement = _jobs().order_by(JobRow.started_at.desc(), JobRow.id.desc()).limit(limit)
+def page(
+    session: Session, *, after: tuple[datetime, UUID] | None, limit: int, reader: Reader | None = None
+) -> list[Job]:
+    """The next `limit` jobs, newest first; `after` is `started_at` and `id` of the last one before."""
+    statement = (
+        _jobs().where(job_visible(reader)).order_by(JobRow.started_at.desc(), JobRow.id.desc()).limit(limit)
+    )
     if after is not None:
         statement = statement.where(tuple_(JobRow.started_at, JobRow.id) < after)
     return [_job(row) for row in session.execute(statement)]

@@ -14,6 +14,7 @@ from store.errors import NotNearDuplicateError
 from store.index_log import lock_corpus
 from store.tables import DocumentRow, among
 from store.types import Document, DocumentStatus
+from store.visibility import Reader
 
 MATCHES_LOOKED_AT = 500
 """Of the documents that share a key with a text, how many are compared by how many keys they share."""
@@ -36,6 +37,7 @@ _FIND = text(
                   FROM signatures JOIN documents ON documents.id = signatures.document_id
                  WHERE signatures.bands && wanted.bands
                    AND documents.status = 'current' AND documents.corpus_id = :corpus_id
+                   AND NOT documents.restricted
                  LIMIT :looked_at) AS shared
          ORDER BY (SELECT count(*) FROM unnest(shared.bands) AS band WHERE band = ANY (wanted.bands)) DESC,
                   shared.document_id
@@ -91,7 +93,10 @@ def find(session: Session, corpus_id: int, bands: Sequence[Sequence[int]]) -> li
 
 
 def clusters(session: Session, corpus_id: int, *, after: str | None, limit: int) -> list[Cluster]:
-    """The next `limit` clusters by the source of their canonical copy; `after` is the last one before."""
+    """The next `limit` clusters by the source of their canonical copy; `after` is the last one before.
+
+    Nobody has to be kept from them who may read the corpus: documents with lists of their own are in none.
+    """
     copy = aliased(DocumentRow)
     statement = (
         select(DocumentRow.id)
@@ -108,13 +113,13 @@ def clusters(session: Session, corpus_id: int, *, after: str | None, limit: int)
     return _clusters(session, list(session.scalars(statement)))
 
 
-def cluster_of(session: Session, document_id: UUID) -> Cluster:
+def cluster_of(session: Session, document_id: UUID, reader: Reader | None = None) -> Cluster:
     """The cluster that a document belongs to, as its canonical copy or another; it may be alone in it.
 
     Raises:
-        UnknownDocumentError: There is no such document.
+        UnknownDocumentError: There is no such document that the reader may see.
     """
-    document = get(session, document_id)
+    document = get(session, document_id, reader)
     return _clusters(session, [document.duplicate_of or document_id])[0]
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, delete, not_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -41,6 +41,7 @@ def known(session: Session, corpus_id: int, keys: Sequence[int]) -> dict[int, Re
                 DocumentRow.corpus_id == ParagraphRow.corpus_id,
                 DocumentRow.source == ParagraphRow.holder,
                 DocumentRow.status == DocumentStatus.CURRENT,
+                not_(DocumentRow.restricted),
             ),
         )
         .where(ParagraphRow.corpus_id == corpus_id, among(ParagraphRow.key, keys))

@@ -36,6 +36,7 @@ from store.tables import (
     UserRow,
     among,
 )
+from store.visibility import Reader, visible_responses
 
 MOST_ADDED = 10_000
 
@@ -88,7 +89,7 @@ def add(session: Session, queue: Queue, responses: Select[UUID]) -> int:
     return len(done.all())
 
 
-def hand_out(session: Session, queue: Queue, user: str) -> QueueItem | None:
+def hand_out(session: Session, queue: Queue, user: str, reader: Reader | None = None) -> QueueItem | None:
     """The next item for a reviewer, who has it for the queue's lease; None when nothing is left for them.
 
     Whoever asks again gets the same item. No item is in two persons' hands: rows that another transaction is
@@ -109,6 +110,7 @@ def hand_out(session: Session, queue: Queue, user: str) -> QueueItem | None:
             QueueItemRow.done_at.is_(None),
             is_free,
             ~_reviewed_by(user_id),
+            QueueItemRow.response_id.in_(visible_responses(reader)),
         )
         .order_by(in_hand.desc(), QueueItemRow.priority.desc(), QueueItemRow.id)
         .limit(1)
@@ -163,10 +165,18 @@ def get(session: Session, queue: Queue, item_id: UUID) -> QueueItem:
 
 
 def page(
-    session: Session, queue: Queue, *, after: str | None, limit: int, done: bool | None = None
+    session: Session,
+    queue: Queue,
+    *,
+    after: str | None,
+    limit: int,
+    done: bool | None = None,
+    reader: Reader | None = None,
 ) -> list[QueueItem]:
     """The next `limit` items in the order of their ids; `after` is the last id before."""
-    statement = _items().where(QueueItemRow.queue_id == queue.id)
+    statement = _items().where(
+        QueueItemRow.queue_id == queue.id, QueueItemRow.response_id.in_(visible_responses(reader))
+    )
     if done is not None:
         statement = statement.where(QueueItemRow.done_at.is_not(None) == done)
     if after is not None:
@@ -174,11 +184,14 @@ def page(
     return [_to_item(row) for row in session.execute(statement.order_by(QueueItemRow.id).limit(limit))]
 
 
-def waiting_for(session: Session, queue: Queue, user: str) -> int:
+def waiting_for(session: Session, queue: Queue, user: str, reader: Reader | None = None) -> int:
     """How many items are not done and not yet dealt with by this reviewer."""
     user_id = users.ensure(session, user)
     statement = select(func.count()).where(
-        QueueItemRow.queue_id == queue.id, QueueItemRow.done_at.is_(None), ~_reviewed_by(user_id)
+        QueueItemRow.queue_id == queue.id,
+        QueueItemRow.done_at.is_(None),
+        ~_reviewed_by(user_id),
+        QueueItemRow.response_id.in_(visible_responses(reader)),
     )
     return session.scalar(statement.select_from(QueueItemRow)) or 0
 
@@ -212,9 +225,9 @@ def ratings(session: Session, queue: Queue) -> list[Rating]:
     ]
 
 
-def chosen(response_ids: Sequence[UUID]) -> Select[UUID]:
-    """Select these responses."""
-    return select(ResponseRow.id).where(among(ResponseRow.id, response_ids))
+def chosen(response_ids: Sequence[UUID], reader: Reader | None = None) -> Select[UUID]:
+    """Select these responses, as far as the reader may see them."""
+    return visible_responses(reader).where(among(ResponseRow.id, response_ids))
 
 
 def sample(responses: Select[UUID], size: int, seed: int) -> Select[UUID]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from store.response_query import Term
+from store.visibility import Reader
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class ResponseFilter:
     """Which responses to list; None leaves a field open.
 
     `since` is inclusive, `until` exclusive; `text` is looked for, in any case, in question and answer.
+    `reader` gets only what it may see.
     """
 
     user: str | None = None
@@ -123,6 +125,7 @@ class ResponseFilter:
     text: str | None = None
     terms: tuple[Term, ...] = ()
     """Further conditions, as `store.response_query` reads them."""
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True)

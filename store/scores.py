@@ -15,6 +15,8 @@ from store import users
 from store.errors import UnknownResponseError
 from store.review_errors import ScoreDefinitionArchivedError, ScoreValueError
 from store.score_definitions import ScoreDefinition, ScoreKind, find
+from store.sealed_log import score_identity
+from store.sealed_text import read_text, stored_text
 from store.tables import ResponseRow, ScoreDefinitionRow, ScoreRow, UserRow, among
 
 Value = float | bool | str
@@ -91,12 +93,13 @@ def record(session: Session, response_id: UUID, new: Sequence[NewScore]) -> list
     for definition, score in zip(definitions, new, strict=True):
         check_value(definition, score.value)
         user_id = None if score.user is None else users.ensure(session, score.user)
-        rows.append(_row(response_id, definition.id, user_id, score))
+        rows.append(_row(session, response_id, definition.id, user_id, score))
     _supersede(session, response_id, rows)
     if rows:
         session.execute(insert(ScoreRow), rows)
     ids = [row["id"] for row in rows]
-    found = {row.id: _to_score(row) for row in session.execute(_scores().where(among(ScoreRow.id, ids)))}
+    written = session.execute(_scores().where(among(ScoreRow.id, ids)))
+    found = {row.id: _to_score(session, row) for row in written}
     return [found[score_id] for score_id in ids]
 
 
@@ -117,7 +120,7 @@ def of_responses(
         ScoreDefinitionRow.name, ScoreRow.source, UserRow.name, ScoreRow.created_at, ScoreRow.id
     )
     for row in session.execute(ordered):
-        found[row.response_id].append(_to_score(row))
+        found[row.response_id].append(_to_score(session, row))
     return found
 
 
@@ -157,10 +160,13 @@ def _range(low: float, high: float) -> str:
     return f" from {low:g} on" if math.isinf(high) else f" from {low:g} to {high:g}"
 
 
-def _row(response_id: UUID, definition_id: UUID, user_id: UUID | None, score: NewScore) -> dict[str, Any]:
+def _row(
+    session: Session, response_id: UUID, definition_id: UUID, user_id: UUID | None, score: NewScore
+) -> dict[str, Any]:
     is_text = isinstance(score.value, str)
+    score_id, comment = uuid4(), score.comment
     return {
-        "id": uuid4(),
+        "id": score_id,
         "response_id": response_id,
         "definition_id": definition_id,
         "source": score.source,
@@ -169,7 +175,7 @@ def _row(response_id: UUID, definition_id: UUID, user_id: UUID | None, score: Ne
         "evaluator_version": score.evaluator_version,
         "number": None if is_text else float(score.value),
         "label": score.value if is_text else None,
-        "comment": score.comment,
+        "comment": None if comment is None else stored_text(session, score_identity(score_id), comment),
         "details": None if score.details is None else dict(score.details),
     }
 
@@ -218,7 +224,7 @@ def _scores() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _to_score(row: Row[*tuple[Any, ...]]) -> Score:
+def _to_score(session: Session, row: Row[*tuple[Any, ...]]) -> Score:
     kind = ScoreKind(row.kind)
     value: Value = row.label if row.number is None else row.number
     return Score(
@@ -231,7 +237,7 @@ def _to_score(row: Row[*tuple[Any, ...]]) -> Score:
         user=row.user,
         evaluator=row.evaluator,
         evaluator_version=row.evaluator_version,
-        comment=row.comment,
+        comment=None if row.comment is None else read_text(session, score_identity(row.id), row.comment),
         details=row.details,
         created_at=row.created_at,
         superseded_at=row.superseded_at,

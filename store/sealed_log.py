@@ -1,18 +1,16 @@
-"""What rows of the log hold, sealed or as it is, and sealing anew what is there."""
+"""What rows of the log hold, sealed or as it is."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Row, and_, or_
 from sqlalchemy.orm import Session
 
-from store.postgres import Database
+from store.sealed_text import read_text, stored_text
 from store.sealing import Sealed, opener_of, sealer_of
-from store.tables import DataKeyRow, FeedbackRow, ResponseCitationRow, ResponseRow
-
-ROWS_AT_ONCE = 100
+from store.tables import ResponseRow
 
 
 @dataclass(frozen=True)
@@ -41,18 +39,6 @@ class FeedbackContent:
 
     comment: str | None
     correction: str | None
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many rows of the log are sealed, and how many are not."""
-
-    sealed: int
-    plain: int
-
-
-Change = Callable[[dict[str, Any]], dict[str, Any]]
-"""Gives what the content of a row becomes, in JSON's types."""
 
 
 def response_columns(session: Session, response_id: UUID, content: ResponseContent) -> dict[str, Any]:
@@ -139,124 +125,42 @@ def holds_text(session: Session, words: str) -> ColumnElement[bool]:
     return or_(and_(ResponseRow.sealed.is_(None), as_it_is), *by_words)
 
 
-def counts(session: Session) -> dict[str, Counts]:
-    """How many rows of which table are sealed, and how many that say something are not."""
-    found = {}
-    for log in _LOGS:
-        sealed = func.count(log.table.sealed)
-        statement = select(sealed, func.count() - sealed).where(log.says_something)
-        found[log.name] = Counts(*session.execute(statement).one())
-    return found
+def correction_columns(session: Session, correction_id: UUID, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a correction with this content (`answer`, `comment`, `spans` with their quotes)."""
+    comment = content["comment"]
+    return {
+        "answer": stored_text(session, f"corrections {correction_id} answer", content["answer"]),
+        "comment": None
+        if comment is None
+        else stored_text(session, f"corrections {correction_id} comment", comment),
+        "spans": [
+            {**span, "quote": stored_text(session, f"corrections {correction_id} span {n}", span["quote"])}
+            for n, span in enumerate(content["spans"])
+        ],
+    }
 
 
-def seal_all(database: Database, *, again: bool = False) -> dict[str, int]:
-    """Seal all rows of the log that are not; with `again` also those of older data keys, with the newest.
+def open_correction(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    """The content of a correction (`answer`, `comment`, `spans` with their quotes), sealed or not.
 
-    Returns how many rows of which table. It can be broken off and begun anew.
+    Raises:
+        EncryptionKeyError: It is sealed, and there is no key, or it is another.
     """
-    with database.transaction() as session:
-        keys = select(DataKeyRow.id).where(DataKeyRow.purpose == "rows")
-        newest = session.scalar(keys.order_by(DataKeyRow.created_at.desc()).limit(1))
-    done = {}
-    for log in _LOGS:
-        plain = log.table.sealed.is_(None)
-        which = and_(log.says_something, or_(plain, log.table.data_key_id != newest) if again else plain)
-        count, full = 0, True
-        while full:
-            with database.transaction() as session:
-                rows = log.rows(session, which, None)
-                for row in rows:
-                    log.write(session, row, log.read(session, row))
-            count, full = count + len(rows), len(rows) == ROWS_AT_ONCE
-        done[log.name] = count
-    return done
+    return {
+        "answer": read_text(session, f"corrections {row.id} answer", row.answer),
+        "comment": None
+        if row.comment is None
+        else read_text(session, f"corrections {row.id} comment", row.comment),
+        "spans": [
+            {**span, "quote": read_text(session, f"corrections {row.id} span {n}", span["quote"])}
+            for n, span in enumerate(row.spans)
+        ],
+    }
 
 
-def change_sealed(session: Session, change: Change, *, write: bool) -> dict[str, int]:
-    """Change the content of sealed rows; returns how many of which table it changes.
-
-    Without `write` rows are counted only.
-    """
-    done: dict[str, int] = {}
-    for log in _LOGS:
-        for row in _each(session, log, log.table.sealed.is_not(None)):
-            before = log.read(session, row)
-            after = change(before)
-            if after != before:
-                done[log.name] = done.get(log.name, 0) + 1
-                if write:
-                    log.write(session, row, after)
-    return done
-
-
-def compact(database: Database) -> None:
-    """Let PostgreSQL write the tables of the log anew, without the rows as they were before they were sealed.
-
-    Nobody else can use them meanwhile.
-    """
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for table in (ResponseRow, ResponseCitationRow, FeedbackRow):
-            connection.execute(text(f"VACUUM FULL {table.__tablename__}"))
-
-
-@dataclass(frozen=True)
-class _Log:
-    """A table of the log: how its rows are read and written, their content in JSON's types."""
-
-    table: type[ResponseRow] | type[FeedbackRow]
-    columns: tuple[Any, ...]
-    says_something: ColumnElement[bool]
-    read: Callable[[Session, Row[*tuple[Any, ...]]], dict[str, Any]]
-    write: Callable[[Session, Row[*tuple[Any, ...]], dict[str, Any]], None]
-
-    @property
-    def name(self) -> str:
-        return self.table.__tablename__
-
-    def rows(
-        self, session: Session, which: ColumnElement[bool], after: UUID | None
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """The next rows in the order of their ids, which nobody else changes until the transaction ends."""
-        statement = select(*self.columns).where(which).order_by(self.table.id).limit(ROWS_AT_ONCE)
-        if after is not None:
-            statement = statement.where(self.table.id > after)
-        return session.execute(statement.with_for_update()).all()
-
-
-def _each(session: Session, log: _Log, which: ColumnElement[bool]) -> Iterator[Row[*tuple[Any, ...]]]:
-    after = None
-    while rows := log.rows(session, which, after):
-        yield from rows
-        after = rows[-1].id
-
-
-def _read_response(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    content = open_response(session, row)
-    if content is None:
-        quotes = session.scalars(
-            select(ResponseCitationRow.quote)
-            .where(ResponseCitationRow.response_id == row.id)
-            .order_by(ResponseCitationRow.ordinal)
-        )
-        content = ResponseContent(row.question, row.answer, row.body, row.parameters, tuple(quotes))
-    return content.to_json()
-
-
-def _write_response(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    columns = response_columns(session, row.id, ResponseContent.of(content))
-    session.execute(update(ResponseRow).where(ResponseRow.id == row.id).values(**columns))
-    session.execute(
-        update(ResponseCitationRow).where(ResponseCitationRow.response_id == row.id).values(quote="")
-    )
-
-
-def _read_feedback(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return vars(open_feedback(session, row))
-
-
-def _write_feedback(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    columns = feedback_columns(session, row.response_id, row.user_id, FeedbackContent(**content))
-    session.execute(update(FeedbackRow).where(FeedbackRow.id == row.id).values(**columns))
+def score_identity(score_id: UUID) -> str:
+    """What the comment of a score is sealed as."""
+    return f"scores {score_id} comment"
 
 
 def _of_response(response_id: UUID) -> str:
@@ -265,37 +169,3 @@ def _of_response(response_id: UUID) -> str:
 
 def _of_feedback(response_id: UUID, user_id: UUID) -> str:
     return f"feedback {response_id} {user_id}"
-
-
-_LOGS = (
-    _Log(
-        ResponseRow,
-        (
-            ResponseRow.id,
-            ResponseRow.question,
-            ResponseRow.answer,
-            ResponseRow.body,
-            ResponseRow.parameters,
-            ResponseRow.sealed,
-            ResponseRow.data_key_id,
-        ),
-        true(),
-        _read_response,
-        _write_response,
-    ),
-    _Log(
-        FeedbackRow,
-        (
-            FeedbackRow.id,
-            FeedbackRow.response_id,
-            FeedbackRow.user_id,
-            FeedbackRow.comment,
-            FeedbackRow.correction,
-            FeedbackRow.sealed,
-            FeedbackRow.data_key_id,
-        ),
-        or_(FeedbackRow.comment.is_not(None), FeedbackRow.correction.is_not(None)),
-        _read_feedback,
-        _write_feedback,
-    ),
-)

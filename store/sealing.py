@@ -219,7 +219,12 @@ class Sealer:
         return made
 
     def _load(self, session: Session, data_key_id: UUID) -> "AESGCM":
-        wrapped = session.scalars(select(DataKeyRow.wrapped).where(DataKeyRow.id == data_key_id)).one()
+        wrapped = session.scalar(select(DataKeyRow.wrapped).where(DataKeyRow.id == data_key_id))
+        if wrapped is None:
+            raise EncryptionKeyError(
+                f"The data key {data_key_id} is not in the database: what was encrypted with it is lost. "
+                "Restore a backup that has it."
+            )
         cipher = _cipher(self.master.unwrap(data_key_id, wrapped))
         with self._lock:
             return self._ciphers.setdefault(data_key_id, cipher)

@@ -29,6 +29,7 @@ from store.positions import Batch, parse_position, position
 from store.responses import ResponseSummary, Turn
 from store.sealed_log import open_response
 from store.tables import CorpusRow, ResponseRow, SessionRow, UserRow
+from store.visibility import Reader, session_visible
 
 MAX_HISTORY = 100
 """How many turns back a line is followed at most."""
@@ -56,6 +57,7 @@ class SessionFilter:
     """Which sessions to list; None leaves a field open.
 
     `since` (inclusive) and `until` (exclusive) are about the beginning; `title` is looked for in any case.
+    `reader` gets only those that it may see.
     """
 
     user: str | None = None
@@ -63,6 +65,7 @@ class SessionFilter:
     title: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +252,8 @@ def _conditions(filter: SessionFilter) -> list[ColumnElement[bool]]:
         conditions.append(SessionRow.created_at >= filter.since)
     if filter.until is not None:
         conditions.append(SessionRow.created_at < filter.until)
+    if filter.reader is not None:
+        conditions.append(session_visible(filter.reader))
     return conditions
 
 

@@ -60,6 +60,24 @@ class Verb(StrEnum):
     ADMINISTER = "administer"
 
 
+class Level(StrEnum):
+    """What a grant allows in a corpus; each allows what those before it do."""
+
+    READ = "read"
+    WRITE = "write"
+    """Send, change and delete its documents."""
+    MANAGE = "manage"
+    """Also see every document, and say who else may what."""
+
+
+@dataclass(frozen=True)
+class Readers:
+    """A list of users and groups, by their names."""
+
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class User:
     """A person or program; `role` bounds all that it does, None: each of its keys has a role of its own."""
@@ -98,6 +116,8 @@ class Corpus:
     created_at: datetime
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What was chosen for this corpus, each subject's under a key of its own."""
+    restricted: bool = False
+    """Whether it is for those only that it was granted to."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,8 @@ class NewDocument:
     media_type: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     origin: Origin = Origin.HUMAN
+    readers: Readers | None = None
+    """Who may see it; None: as the document's list was, or all that may read the corpus."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +172,8 @@ class Document:
     characters: int
     created_at: datetime
     updated_at: datetime
+    restricted: bool = False
+    """Whether it has a list of its own, of those who may see it."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +245,14 @@ class Key:
     created_at: datetime
     revoked_at: datetime | None
     expires_at: datetime | None
+    corpora: tuple[str, ...] | None = None
+    """The names of the corpora that it is held to; None: all that its user may read."""
+    verbs: tuple[Verb, ...] | None = None
+    """What it is held to; None: all that its role allows."""
+    last_used_at: datetime | None = None
+    """To the minute."""
+    old_until: datetime | None = None
+    """Until when the secret before this one is good as well."""
 
 
 @dataclass(frozen=True)

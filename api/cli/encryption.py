@@ -22,11 +22,11 @@ def new_key() -> None:
 @app.command("status")
 def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show whether the log is encrypted, with which key, and how many rows are and are not."""
-    from store import sealed_log
+    from store import resealing
 
     with running(data_dir) as application, application.database.transaction() as session:
         sealer = application.database.sealer
-        counts = sealed_log.counts(session)
+        counts = resealing.counts(session)
     key_id = None if sealer is None else sealer.master.id
     if as_json:
         tables = {name: vars(count) for name, count in counts.items()}
@@ -40,7 +40,7 @@ def status(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def encrypt(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Encrypt the rows of the log that were written before there was a key."""
     from api.audit import by_command
-    from store import sealed_log
+    from store import resealing
 
     with running(data_dir) as application:
         if application.database.sealer is None:
@@ -48,8 +48,8 @@ def encrypt(data_dir: DataDir = None, as_json: AsJson = False) -> None:
                 "No encryption key is set. Make one with `rag encryption new-key`, keep it safe, and set it "
                 "as RAG_ENCRYPTION_KEY or write it to the file that RAG_ENCRYPTION_KEY_FILE names."
             )
-        done = sealed_log.seal_all(application.database)
-        sealed_log.compact(application.database)
+        done = resealing.seal_all(application.database)
+        resealing.compact(application.database)
         with application.database.transaction() as session:
             by_command(session, "encryption.encrypt", "log", done)
     _tell(done, as_json=as_json)
@@ -72,7 +72,7 @@ def rotate(
     """
     from api.audit import by_command
     from api.encryption import key_in
-    from store import sealed_log, sealing
+    from store import resealing, sealing
 
     if new_key_file is None and not data:
         raise CommandError("There is nothing to change. Give --new-key-file FILE, or --data, or both.")
@@ -91,8 +91,8 @@ def rotate(
             note("Now set RAG_ENCRYPTION_KEY or RAG_ENCRYPTION_KEY_FILE to the new key.")
         if data:
             sealer.renew()
-            done |= sealed_log.seal_all(database, again=True)
-            sealed_log.compact(database)
+            done |= resealing.seal_all(database, again=True)
+            resealing.compact(database)
             with database.transaction() as session:
                 by_command(session, "encryption.encrypt", "log", done)
     _tell(done, as_json=as_json)

@@ -1,5 +1,6 @@
 """`rag index`."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -45,6 +46,7 @@ def _each(name: str | None, data_dir: DataDir, as_json: bool, *, rebuild: bool) 
                         "position": index.position,
                         "database_chunks": index_log.count_searchable(session, corpus.id),
                         "database_position": index_log.position(session, corpus.id),
+                        "vectors": index.describe_vectors(),
                         "keyword_engine": application.settings.keyword_engine,
                         "encoder": corpus.encoder,
                     }
@@ -52,6 +54,19 @@ def _each(name: str | None, data_dir: DataDir, as_json: bool, *, rebuild: bool) 
     if as_json:
         print_json({"indexes": rows})
     elif rows:
-        print_table([title.replace("_", " ") for title in rows[0]], [list(row.values()) for row in rows])
+        shown = [{**row, "vectors": _in_words(row["vectors"])} for row in rows]
+        print_table([title.replace("_", " ") for title in shown[0]], [list(row.values()) for row in shown])
     else:
         print("There is no corpus yet.")
+
+
+def _in_words(vectors: Mapping[str, Any]) -> str:
+    """How vectors are searched, with what was measured of it."""
+    if not vectors.get("probes"):
+        return f"exact, {vectors['bytes_per_vector']:.0f} bytes each"
+    return (
+        f"{vectors['cells']} cells of {vectors['codes']}, {vectors['probes'][0]} read: "
+        f"recall@10 {vectors['recall'][0]:.3f}, p50 {vectors['p50_ms']:.1f} ms (exact "
+        f"{vectors['exact_p50_ms']:.1f} ms), {vectors['bytes_per_vector']:.0f} bytes each, "
+        f"built in {vectors['build_s']:.0f} s"
+    )

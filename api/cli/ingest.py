@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.access_lists import ReaderNames, readers_of
 from api.cli.common import (
     AsJson,
     CorpusName,
@@ -59,6 +60,7 @@ def ingest(
     origin: Annotated[
         Origin, typer.Option(help="Who wrote the documents: people, or programs.")
     ] = Origin.HUMAN,
+    readers: ReaderNames = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -77,7 +79,11 @@ def ingest(
         text_field=text_field, id_field=id_field, title_field=title_field, encoding=encoding, query=query
     )
     options = IngestOptions(
-        read=reading, metadata=_parse_metadata(metadata or []), origin=origin, prune=prune
+        read=reading,
+        metadata=_parse_metadata(metadata or []),
+        origin=origin,
+        prune=prune,
+        readers=readers_of(readers),
     )
     find_inputs(paths, query)  # before the seconds that loading takes
     if dry_run:
@@ -107,8 +113,12 @@ def _ingest(
         from api.encoders import CorpusEncoder
         from api.reading import with_settings
         from ingest.jobs import ingest as run
+        from store import groups, users
 
         with application.database.transaction() as session:
+            if options.readers is not None:  # a misspelt name is told before anything is read
+                users.ids_of(session, options.readers.users)
+                groups.ids_of(session, options.readers.groups)
             corpus = application.corpus_to_fill(session, corpus_name)
             by_command(session, "ingest", corpus_name, {"paths": len(paths)})
         encoder = CorpusEncoder(application, corpus)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import typer
 
 from api.cli import (
+    access_lists,
     ask,
     audit,
     backup,
@@ -70,6 +71,8 @@ def _register() -> None:
     app.add_typer(responses.app, name="responses")
     app.add_typer(index.app, name="index")
     app.add_typer(retrieval.app, name="retrieval")
+    corpora.app.command("access")(access_lists.access)
+    documents.app.command("readers")(access_lists.readers)
     app.add_typer(keys.app, name="keys")
     app.add_typer(users.app, name="users")
     app.add_typer(groups.app, name="groups")

@@ -5,6 +5,7 @@ import math
 import signal
 import socket
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -26,17 +27,33 @@ def serve(
     share_port: Annotated[
         bool | None, typer.Option("--share-port", help="Let other servers listen there too.")
     ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="File with the certificate chain for HTTPS; default: RAG_TLS_CERT.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(help="File with the certificate's private key; default: RAG_TLS_KEY.")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve questions, documents and the log over HTTP, until interrupted."""
     from api.audit import record_start
+    from api.tls import check_tls
 
     with (
-        running(data_dir, log_level="INFO", host=host, port=port, share_port=share_port) as application,
+        running(
+            data_dir,
+            log_level="INFO",
+            host=host,
+            port=port,
+            share_port=share_port,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+        ) as application,
         _listen(application.settings) as listening,
     ):
-        url = _url(listening)
+        check_tls(application.settings)
+        url = _url(listening, application.settings)
         record_start(application.database, application.settings, url)
         if as_json:
             print_json({"url": url, "docs": f"{url}/docs"})
@@ -84,9 +101,10 @@ def _listen(settings: "Settings") -> socket.socket:
         ) from None
 
 
-def _url(listening: socket.socket) -> str:
+def _url(listening: socket.socket, settings: "Settings") -> str:
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http" if settings.tls_cert is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _run(application: "Application", listening: socket.socket) -> None:
@@ -109,6 +127,8 @@ def _run(application: "Application", listening: socket.socket) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
         timeout_graceful_shutdown=math.ceil(settings.stop_s),
     )
     uvicorn.Server(config).run(sockets=[listening])

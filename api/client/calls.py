@@ -11,9 +11,11 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from api.routes.health import HealthView, ReadyView
-from api.schemas.access import KeyBody, KeyView, NewKeyView
+from api.schemas.access import KeyBody, KeyView, NewKeyView, RotateBody
 from api.schemas.answers import AnswerView, AskBody, SearchBody, SearchView
 from api.schemas.documents import (
+    AccessBody,
+    AccessView,
     CorpusBody,
     CorpusView,
     DocumentBody,
@@ -21,6 +23,8 @@ from api.schemas.documents import (
     DocumentView,
     DocumentWithChunksView,
     ExportedDocumentView,
+    ReadersBody,
+    ReadersView,
     UploadView,
 )
 from api.schemas.jobs import JobBody, JobDocumentView, JobView, RetryBody
@@ -301,6 +305,11 @@ def create_key(body: KeyBody) -> Call[NewKeyView]:
     return Call("POST", "/v1/keys", NewKeyView, body=body)
 
 
+def rotate_key(key_id: UUID, body: RotateBody) -> Call[NewKeyView]:
+    """Give a key another secret; it is shown only now."""
+    return Call("POST", f"/v1/keys/{key_id}/rotate", NewKeyView, body=body)
+
+
 def revoke_key(key_id: UUID) -> Call[KeyView]:
     """Revoke a key."""
     return Call("DELETE", f"/v1/keys/{key_id}", KeyView)
@@ -329,6 +338,31 @@ def show_user(user_id: UUID) -> Call[UserView]:
 def change_user(user_id: UUID, body: UserChange) -> Call[UserView]:
     """Change a user: what is set in the body, and nothing else."""
     return Call("PATCH", f"/v1/users/{user_id}", UserView, body=body)
+
+
+def show_access(name: str) -> Call[AccessView]:
+    """Show who may use a corpus."""
+    return Call("GET", f"/v1/corpora/{quote(name, safe='')}/access", AccessView)
+
+
+def set_access(name: str, body: AccessBody) -> Call[AccessView]:
+    """Say who may use a corpus."""
+    return Call("PUT", f"/v1/corpora/{quote(name, safe='')}/access", AccessView, body=body)
+
+
+def show_readers(document_id: UUID) -> Call[ReadersView]:
+    """Show who may see a document."""
+    return Call("GET", f"/v1/documents/{document_id}/readers", ReadersView)
+
+
+def set_readers(document_id: UUID, body: ReadersBody) -> Call[ReadersView]:
+    """Say who may see a document."""
+    return Call("PUT", f"/v1/documents/{document_id}/readers", ReadersView, body=body)
+
+
+def open_document(document_id: UUID) -> Call[ReadersView]:
+    """Show a document to all again that may read its corpus."""
+    return Call("DELETE", f"/v1/documents/{document_id}/readers", ReadersView)
 
 
 def list_groups() -> Listing[GroupView]:

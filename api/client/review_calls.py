@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from api.client.calls import Call, Listing
+from api.schemas.queries import QueryView, ReplayBody, ReplayView
 from api.schemas.queues import (
     AddedView,
     AgreementView,
@@ -119,3 +120,13 @@ def skip_queue_item(queue_id: UUID, item_id: UUID) -> Call[QueueItemView]:
 def show_agreement(queue_id: UUID) -> Call[AgreementView]:
     """Show how the reviewers of a queue agree."""
     return Call("GET", f"/v1/queues/{queue_id}/agreement", AgreementView)
+
+
+def explain_query(q: str) -> Call[QueryView]:
+    """Explain a query for responses, term by term."""
+    return Call("GET", "/v1/responses/query", QueryView, {"q": q})
+
+
+def replay(response_id: UUID, body: ReplayBody) -> Call[ReplayView]:
+    """Ask a logged question again."""
+    return Call("POST", f"/v1/responses/{response_id}/replay", ReplayView, body=body)

@@ -7,12 +7,12 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response, status
 from fastapi.sse import EventSourceResponse
 
-from api.auth import Caller, Parts, ReaderKey
+from api.auth import AskerKey, Caller, Parts
 from api.build import Application
-from api.errors import OF_EVERY_ROUTE, RoleError, UnknownStreamError, problems
+from api.errors import OF_EVERY_ROUTE, AccessError, RoleError, UnknownStreamError, problems
 from api.events import LastEventId, events
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
-from api.streams import Place, Streams, place_of
+from api.streams import Place, Stream, Streams, place_of
 from api.telling import answer, tell
 from rag.answer import AskRequest
 from rag.errors import (
@@ -24,7 +24,7 @@ from rag.errors import (
 )
 from rag.generator.settings import GenerationSettings
 from rag.retriever.widen import Expand
-from store import corpora
+from store import corpora, documents
 from store.errors import (
     DatabaseUnavailableError,
     EncoderMismatchError,
@@ -35,6 +35,7 @@ from store.errors import (
     UnknownResponseError,
     UnknownSessionError,
 )
+from store.types import DocumentStatus
 
 router = APIRouter(prefix="/v1", tags=["questions"])
 
@@ -55,6 +56,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 FAILURES = problems(
     InvalidKeyError,
     RoleError,
+    AccessError,
     UnknownCorpusError,
     UnknownSessionError,
     UnknownResponseError,
@@ -73,7 +75,7 @@ FAILURES = problems(
 
 @router.post("/ask", summary="Ask a question", response_model=AnswerView, responses={**ANSWERS, **FAILURES})
 async def ask(
-    body: AskBody, request: Request, parts: Parts, key: ReaderKey, last_event_id: LastEventId = None
+    body: AskBody, request: Request, parts: Parts, key: AskerKey, last_event_id: LastEventId = None
 ) -> Any:
     """Answers a question from a corpus, with the characters of the documents that the answer comes from.
 
@@ -91,6 +93,7 @@ async def ask(
         question=body.question,
         corpus=body.corpus,
         user=key.user,
+        reader=key.reader,
         top_k=body.top_k,
         filters=body.filters,
         session_id=body.session_id,
@@ -112,7 +115,7 @@ async def ask(
     responses={**STREAMED, **OF_EVERY_ROUTE, **problems(UnknownStreamError, UnknownCorpusError)},
 )
 async def resume_stream(
-    stream_id: UUID, request: Request, parts: Parts, key: ReaderKey, last_event_id: LastEventId = None
+    stream_id: UUID, request: Request, parts: Parts, key: AskerKey, last_event_id: LastEventId = None
 ) -> Any:
     """The events of a streamed answer after the one named by `Last-Event-ID`, or all; then those to come.
 
@@ -127,15 +130,25 @@ async def resume_stream(
 
 async def _resumed(request: Request, parts: Application, key: Caller, place: Place) -> Response:
     stream = _streams(request).find(place.stream_id, key.id)
-    await to_thread.run_sync(_check_corpus, parts, stream.corpus)
+    await to_thread.run_sync(_check_readable, parts, key, stream)
     if not stream.has_after(place.number):
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return EventSourceResponse(events(stream, place.number))
 
 
-def _check_corpus(parts: Application, corpus: str) -> None:
+def _check_readable(parts: Application, key: Caller, stream: Stream) -> None:
+    """See to it that what was told once may be told again: the corpus and all its documents are still there,
+    and the caller may see them.
+
+    Raises:
+        UnknownCorpusError, UnknownStreamError: They are not.
+    """
     with parts.database.transaction() as session:
-        corpora.get(session, corpus)
+        corpora.get(session, stream.corpus, key.reader)
+        found = documents.by_ids(session, list(stream.document_ids), key.reader)
+    present = {one.id for one in found.values() if one.status != DocumentStatus.REMOVED}
+    if stream.document_ids - present:
+        raise UnknownStreamError(str(stream.id))
 
 
 def _streams(request: Request) -> Streams:

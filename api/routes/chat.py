@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 
-from api.auth import Caller, Parts, ReaderKey
+from api.auth import AskerKey, Caller, Parts, ReaderKey
 from api.build import Application
 from api.chat import Chunks, completion, stream
 from api.compatible import MODEL, OF_CORPUS, corpus_of, model_of, question_of, text_of
@@ -54,7 +54,7 @@ CORPORA_PER_FETCH = 200
     response_model=ChatCompletion,
     responses={**STREAMED, **FAILURES},
 )
-async def complete_chat(body: ChatBody, request: Request, parts: Parts, key: ReaderKey) -> Any:
+async def complete_chat(body: ChatBody, request: Request, parts: Parts, key: AskerKey) -> Any:
     """Answers the last message of a conversation from a corpus, in the form of OpenAI's API.
 
     The model `groundwork/NAME` answers from the corpus NAME. Citations are the message's `annotations`:
@@ -88,7 +88,7 @@ def list_models(parts: Parts, key: ReaderKey) -> ModelsView:
     after: str | None = None
     while True:
         with parts.database.transaction() as session:
-            page = corpora.page(session, after=after, limit=CORPORA_PER_FETCH)
+            page = corpora.page(session, after=after, limit=CORPORA_PER_FETCH, reader=key.reader)
         found += [_model(model_of(summary.corpus.name), summary.corpus.created_at) for summary in page]
         if len(page) < CORPORA_PER_FETCH:
             return ModelsView(data=found)
@@ -104,18 +104,20 @@ def show_model(model: str, parts: Parts, key: ReaderKey) -> ModelView:
         if not model.startswith(OF_CORPUS):
             raise UnknownModelError(model)
         with parts.database.transaction() as session:
-            return _model(model, corpora.get(session, model.removeprefix(OF_CORPUS)).created_at)
+            corpus = corpora.get(session, model.removeprefix(OF_CORPUS), key.reader)
+            return _model(model, corpus.created_at)
     except UnknownCorpusError:
         raise UnknownModelError(model) from None
 
 
 def _asked(body: ChatBody, parts: Application, key: Caller) -> AskRequest:
     with parts.database.transaction() as session:
-        corpus = corpus_of(session, body.model, body.corpus)
+        corpus = corpus_of(session, body.model, body.corpus, key.reader)
     return AskRequest(
         question=question_of(body.messages),
         corpus=corpus,
         user=key.user,
+        reader=key.reader,
         top_k=body.top_k,
         filters=body.filters or {},
         session_id=body.session_id,

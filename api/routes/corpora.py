@@ -33,7 +33,7 @@ def list_corpora(parts: Parts, key: ReaderKey, paging: Paged) -> Any:
 
     def fetch(after: str | None, limit: int) -> Batch[CorpusView]:
         with parts.database.transaction() as session:
-            found = corpora.page(session, after=after, limit=limit + 1)
+            found = corpora.page(session, after=after, limit=limit + 1, reader=key.reader)
         views = [CorpusView.of(summary) for summary in found[:limit]]
         return Batch(views, views[-1].name if len(found) > limit else None)
 
@@ -59,7 +59,7 @@ def create_corpus(body: CorpusBody, parts: Parts, key: ContributorKey) -> Corpus
 def show_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> CorpusView:
     """One corpus, with how many documents and chunks are in it."""
     with parts.database.transaction() as session:
-        return CorpusView.of(corpora.summary(session, name))
+        return CorpusView.of(corpora.summary(session, name, key.reader))
 
 
 @router.get(
@@ -71,12 +71,12 @@ def show_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> CorpusView:
 def export_corpus(name: CorpusName, parts: Parts, key: ReaderKey) -> Any:
     """The newest text of every document with its metadata, in the order of sources, as JSON Lines."""
     with parts.database.transaction() as session:
-        corpus_id = corpora.get(session, name).id
+        corpus_id = corpora.get(session, name, key.reader).id
         by_key(session, key, "corpus.export", name)
 
     def fetch(after: str | None, limit: int) -> Batch[ExportedDocumentView]:
         with parts.database.transaction() as session:
-            found = documents.export_page(session, corpus_id, after=after)
+            found = documents.export_page(session, corpus_id, after=after, reader=key.reader)
         views = [ExportedDocumentView.model_validate(document) for document in found]
         return Batch(views, views[-1].source if views else None)
 

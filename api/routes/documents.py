@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response, status
 from starlette.datastructures import Headers, UploadFile
 
 from api.audit import by_key
-from api.auth import ContributorKey, Parts, ReaderKey
+from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, ChangedError, DocumentError, TooLargeError, problems
 from api.etags import check_unchanged, conditional, etag_of, seen_already
@@ -39,7 +39,8 @@ from store.errors import (
 )
 from store.places import place_between
 from store.positions import Batch
-from store.types import Chunk, DocumentStatus
+from store.types import Chunk, DocumentStatus, Level
+from store.visibility import hidden_sources
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"], responses=OF_EVERY_ROUTE)
 
@@ -111,11 +112,11 @@ async def send_document(
     if content_type == JSON:
         body = valid(DocumentBody, await request.body())
         upload = upload_of_text(body, io.BytesIO(body.text.encode()))
-        view = await to_thread.run_sync(_store, parts, upload, key.user, request.headers)
+        view = await to_thread.run_sync(_store, parts, upload, key, request.headers)
     elif content_type == FORM:
         async with request.form(max_files=1) as form:
             upload = _form_upload(dict(form))
-            view = await to_thread.run_sync(_store, parts, upload, key.user, request.headers)
+            view = await to_thread.run_sync(_store, parts, upload, key, request.headers)
     else:
         raise UnknownMediaTypeError(content_type or "no Content-Type", [JSON, FORM])
     if not sum(view.documents[outcome] for outcome in ("done", "duplicate", "near_duplicate")):
@@ -145,11 +146,13 @@ def list_documents(
     """A corpus's documents in the order of their sources, without those that were deleted."""
     conditions = _conditions(filters)
     with parts.database.transaction() as session:
-        corpus_id = corpora.get(session, corpus).id
+        corpus_id = corpora.get(session, corpus, key.reader).id
 
     def fetch(after: str | None, limit: int) -> Batch[DocumentView]:
         with parts.database.transaction() as session:
-            found = documents.page(session, corpus_id, after=after, limit=limit + 1, filter=conditions)
+            found = documents.page(
+                session, corpus_id, after=after, limit=limit + 1, filter=conditions, reader=key.reader
+            )
         views = [DocumentView.model_validate(document) for document in found[:limit]]
         return Batch(views, views[-1].source if len(found) > limit else None)
 
@@ -181,7 +184,7 @@ def show_document(
     Its ETag stands for the document as it is now: send it as `If-Match` to change only what you have seen.
     """
     with parts.database.transaction() as session:
-        document = documents.get(session, document_id)
+        document = documents.get(session, document_id, key.reader)
         shown = documents.text(session, document_id, version).version
         chunks = documents.chunks_of(session, document_id, shown)
     response.headers["ETag"] = etag_of(document, shown)
@@ -211,11 +214,11 @@ def read_document(
 ) -> Any:
     """The text of one version of a document; the offsets of citations and hits count its characters."""
     with parts.database.transaction() as session:
-        document = documents.get(session, document_id)
+        document = documents.get(session, document_id, key.reader)
         response.headers["ETag"] = etag_of(document, version)
         if version in (None, document.version) and seen_already(request.headers, response.headers["ETag"]):
             return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=dict(response.headers))
-        return DocumentTextView.model_validate(documents.text(session, document_id, version))
+        return DocumentTextView.model_validate(documents.text(session, document_id, version, key.reader))
 
 
 @router.delete(
@@ -231,7 +234,8 @@ def delete_document(document_id: UUID, parts: Parts, key: ContributorKey, reques
     With `If-Match` only if the document has that ETag still.
     """
     with parts.database.transaction() as session:
-        document = documents.get(session, document_id)
+        document = documents.get(session, document_id, key.reader)
+        check_level(session, document.corpus_id, key, Level.WRITE)
         documents.lock_source(session, document.corpus_id, document.source)
         document = documents.get(session, document_id)
         if document.status == DocumentStatus.REMOVED:
@@ -242,16 +246,17 @@ def delete_document(document_id: UUID, parts: Parts, key: ContributorKey, reques
     return Response(status_code=status.HTTP_204_NO_CONTENT)
 
 
-def _store(parts: Application, upload: Upload, user: str, headers: Headers) -> UploadView:
+def _store(parts: Application, upload: Upload, key: Caller, headers: Headers) -> UploadView:
     """Store an upload, if what its sender has seen of the document is still so."""
     if not conditional(headers):
-        return store_upload(parts, upload, user)
+        return store_upload(parts, upload, key)
     with parts.database.transaction() as session:
-        corpus = corpora.get(session, upload.corpus)
+        corpus = corpora.get(session, upload.corpus, key.reader)
         documents.lock_source(session, corpus.id, upload.source)
-        there = documents.known(session, corpus.id, [upload.source]).get(upload.source)
-        check_unchanged(headers, there)
-        return store_upload(parts, upload, user)
+        if not hidden_sources(session, corpus.id, [upload.source], key.reader):
+            there = documents.known(session, corpus.id, [upload.source]).get(upload.source)
+            check_unchanged(headers, there)
+        return store_upload(parts, upload, key)
 
 
 def _conditions(filters: str | None) -> dict[str, Any]:

@@ -5,14 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from api.auth import ContributorKey, Parts, ReaderKey
+from api.auth import ContributorKey, Parts, ReaderKey, check_level
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
 from api.schemas.documents import ClustersView, ClusterView, DocumentView
 from api.schemas.fields import Text
-from store import corpora, near_duplicates
+from store import corpora, documents, near_duplicates
 from store.errors import InvalidCursorError, NotNearDuplicateError, UnknownCorpusError, UnknownDocumentError
 from store.positions import Batch
+from store.types import Level
 
 router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"], responses=OF_EVERY_ROUTE)
 
@@ -31,7 +32,7 @@ def list_clusters(
 ) -> Any:
     """Documents whose text others repeat, exactly or nearly, each with these copies."""
     with parts.database.transaction() as session:
-        corpus_id = corpora.get(session, corpus).id
+        corpus_id = corpora.get(session, corpus, key.reader).id
 
     def fetch(after: str | None, limit: int) -> Batch[ClusterView]:
         with parts.database.transaction() as session:
@@ -49,7 +50,7 @@ def list_clusters(
 def show_cluster(document_id: UUID, parts: Parts, key: ReaderKey) -> ClusterView:
     """The document that is indexed for this one, or this one itself, with all its copies."""
     with parts.database.transaction() as session:
-        return ClusterView.model_validate(near_duplicates.cluster_of(session, document_id))
+        return ClusterView.model_validate(near_duplicates.cluster_of(session, document_id, key.reader))
 
 
 @router.post(
@@ -60,4 +61,6 @@ def show_cluster(document_id: UUID, parts: Parts, key: ReaderKey) -> ClusterView
 def split_document(document_id: UUID, parts: Parts, key: ContributorKey) -> DocumentView:
     """Indexes a near-duplicate by itself, from now on also when it changes."""
     with parts.database.transaction() as session:
+        document = documents.get(session, document_id, key.reader)
+        check_level(session, document.corpus_id, key, Level.WRITE)
         return DocumentView.model_validate(near_duplicates.split(session, document_id))

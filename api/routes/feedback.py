@@ -9,7 +9,7 @@ from api.audit import by_key
 from api.auth import Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
-from api.routes.responses import check_may_see, whose
+from api.routes.responses import check_may_see, reviews, whose
 from api.schemas.fields import Text
 from api.schemas.sessions import FeedbackBody, FeedbackListView, FeedbackView
 from store import conversations, feedback
@@ -17,6 +17,7 @@ from store.errors import InvalidCursorError, UnknownFeedbackError, UnknownRespon
 from store.feedback import FeedbackFilter, Thumb
 from store.positions import Batch
 from store.types import Role
+from store.visibility import may_see_response
 
 router = APIRouter(prefix="/v1/feedback", tags=["feedback"], responses=OF_EVERY_ROUTE)
 
@@ -41,7 +42,7 @@ def list_feedback(
 
     Readers and contributors see their own; reviewers and administrators see everybody's.
     """
-    wanted = FeedbackFilter(whose(key, user), response_id, thumb, corrected)
+    wanted = FeedbackFilter(whose(key, user), response_id, thumb, corrected, key.reader)
 
     def fetch(after: str | None, limit: int) -> Batch[FeedbackView]:
         with parts.database.transaction() as session:
@@ -66,7 +67,7 @@ def give_feedback(body: FeedbackBody, parts: Parts, key: ReaderKey, response: Re
     others of the answers to their own questions.
     """
     with parts.database.transaction() as session:
-        check_may_see(key, conversations.get_response(session, body.response_id))
+        check_may_see(session, key, conversations.get_response(session, body.response_id))
         given = feedback.give(
             session,
             body.response_id,
@@ -85,7 +86,8 @@ def show_feedback(feedback_id: UUID, parts: Parts, key: ReaderKey) -> FeedbackVi
     """One user's feedback on a response."""
     with parts.database.transaction() as session:
         found = feedback.get(session, feedback_id)
-    if found.user != key.user and not allows(key.role, Role.REVIEWER):
+        seen = may_see_response(session, found.response_id, key.reader)
+    if not seen or (found.user != key.user and not reviews(key)):
         raise UnknownFeedbackError(feedback_id)
     return FeedbackView.model_validate(found)
 

@@ -12,10 +12,11 @@ from anyio import to_thread
 from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.encoders import jsonable_encoder
 from fastapi.sse import EventSourceResponse, format_sse_event
+from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
 from api.audit import by_key
-from api.auth import Caller, ContributorKey, Parts, ReaderKey
+from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
 from api.events import LastEventId
@@ -44,6 +45,7 @@ from store.errors import (
 from store.job_documents import DocumentOutcome
 from store.jobs import FINISHED, Wanted
 from store.positions import Batch, parse_position, position
+from store.types import Level
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=OF_EVERY_ROUTE)
 
@@ -101,7 +103,7 @@ async def start_job(request: Request, parts: Parts, key: ContributorKey) -> JobV
     else:
         raise UnknownMediaTypeError(content_type or "no Content-Type", [FORM, JSON])
     request.app.state.runner.call()
-    return await to_thread.run_sync(_view, parts, job_id)
+    return await to_thread.run_sync(_view, parts, job_id, key)
 
 
 @router.get(
@@ -116,7 +118,7 @@ def list_jobs(parts: Parts, key: ReaderKey, paging: Paged) -> Any:
     def fetch(after: str | None, limit: int) -> Batch[JobView]:
         place = None if after is None else parse_position(after)
         with parts.database.transaction() as session:
-            found = jobs.page(session, after=place, limit=limit + 1)
+            found = jobs.page(session, after=place, limit=limit + 1, reader=key.reader)
         last = found[limit - 1] if len(found) > limit else None
         following = None if last is None else position(last.started_at, last.id)
         return Batch([JobView.of(job) for job in found[:limit]], following)
@@ -127,7 +129,7 @@ def list_jobs(parts: Parts, key: ReaderKey, paging: Paged) -> Any:
 @router.get("/{job_id}", summary="Show a job", responses=problems(UnknownJobError))
 def show_job(job_id: UUID, parts: Parts, key: ReaderKey) -> JobView:
     """How far a job is: counts, rate, time left."""
-    return _view(parts, job_id)
+    return _view(parts, job_id, key)
 
 
 @router.get(
@@ -146,7 +148,7 @@ def list_job_documents(
 ) -> Any:
     """What became of each source of a job, in the order of the sources; failures say why."""
     with parts.database.transaction() as session:
-        jobs.get(session, job_id)
+        jobs.get(session, job_id, key.reader)
 
     def fetch(after: str | None, limit: int) -> Batch[JobDocumentView]:
         place = None if after is None else _document_place(after)
@@ -180,10 +182,10 @@ async def follow_job(job_id: UUID, parts: Parts, key: ReaderKey, last_event_id: 
     An event's id names the state of the job that it told of. Whoever sends it as `Last-Event-ID` is told only
     of what is different by now; 204: nothing is, and the job has come to its end.
     """
-    first = await to_thread.run_sync(_view, parts, job_id)
+    first = await to_thread.run_sync(_view, parts, job_id, key)
     if last_event_id is not None and last_event_id == _state(first) and first.status in FINISHED:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    return EventSourceResponse(_events(parts, first, last_event_id))
+    return EventSourceResponse(_events(parts, key, first, last_event_id))
 
 
 @router.post("/{job_id}/pause", summary="Pause a job", responses=problems(UnknownJobError, JobStateError))
@@ -209,20 +211,25 @@ def cancel_job(job_id: UUID, parts: Parts, key: ContributorKey) -> JobView:
 @router.post("/{job_id}/retry", summary="Retry a job", responses=problems(UnknownJobError, JobStateError))
 def retry_job(job_id: UUID, body: RetryBody, request: Request, parts: Parts, key: ContributorKey) -> JobView:
     """Queues again what failed in a job, and nothing else."""
+    with parts.database.transaction() as session:
+        _check_writable(session, job_id, key)
     retry_documents(parts.database, job_id, quarantined=body.quarantined)
     with parts.database.transaction() as session:
         by_key(session, key, "job.retry", str(job_id), {"quarantined": body.quarantined})
     request.app.state.runner.call()
-    return _view(parts, job_id)
+    return _view(parts, job_id, key)
 
 
-async def _events(parts: Application, view: JobView, known: str | None) -> AsyncIterator[bytes]:
+async def _events(parts: Application, key: Caller, view: JobView, known: str | None) -> AsyncIterator[bytes]:
     if known != _state(view):
         yield _event("progress", view)
     told_at = time.monotonic()
     while view.status not in FINISHED:
         await anyio.sleep(EVENTS_INTERVAL_S)
-        before, view = view, await to_thread.run_sync(_view, parts, view.id)
+        try:
+            before, view = view, await to_thread.run_sync(_view, parts, view.id, key)
+        except UnknownJobError:  # it is hidden from now on
+            return
         if view != before:
             yield _event("progress", view)
             told_at = time.monotonic()
@@ -242,16 +249,29 @@ def _state(view: JobView) -> str:
     return hashlib.sha256(view.model_dump_json().encode()).hexdigest()[:16]
 
 
-def _view(parts: Application, job_id: UUID) -> JobView:
+def _view(parts: Application, job_id: UUID, key: Caller) -> JobView:
     with parts.database.transaction() as session:
-        return JobView.of(jobs.get(session, job_id))
+        return JobView.of(jobs.get(session, job_id, key.reader))
 
 
 def _ask(parts: Application, job_id: UUID, wanted: Wanted, key: Caller) -> JobView:
     with parts.database.transaction() as session:
+        _check_writable(session, job_id, key)
         jobs.ask(session, job_id, wanted)
         by_key(session, key, f"job.{wanted}", str(job_id))
-    return _view(parts, job_id)
+    return _view(parts, job_id, key)
+
+
+def _check_writable(session: Session, job_id: UUID, key: Caller) -> None:
+    """See to it that a caller may write to the corpus of a job.
+
+    Raises:
+        UnknownJobError: There is no such job that it may see.
+        AccessError: It may not.
+    """
+    job = jobs.get(session, job_id, key.reader)
+    if job.corpus_id is not None:
+        check_level(session, job.corpus_id, key, Level.WRITE)
 
 
 def _document_place(position: str) -> tuple[str, int]:

@@ -9,9 +9,9 @@ from api.audit import by_key
 from api.auth import AdministratorKey, Parts
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
-from api.schemas.access import KeyBody, KeysView, KeyView, NewKeyView
+from api.schemas.access import KeyBody, KeysView, KeyView, NewKeyView, RotateBody
 from api.schemas.fields import Text
-from store import access
+from store import access, corpora
 from store.errors import InvalidCursorError, KeyScopeError, UnknownKeyError
 from store.positions import Batch
 
@@ -47,9 +47,25 @@ def create_key(body: KeyBody, parts: Parts, key: AdministratorKey) -> NewKeyView
     A user's own role bounds its keys: one of a greater role is refused.
     """
     with parts.database.transaction() as session:
-        new = access.create_key(session, body.user, body.role, body.expires_at)
+        held = None if body.corpora is None else [corpora.get(session, name).id for name in body.corpora]
+        new = access.create_key(
+            session, body.user, body.role, body.expires_at, corpora=held, verbs=body.verbs
+        )
         by_key(session, key, "key.create", str(new.key.id), {"user": body.user, "role": body.role})
     return NewKeyView.of(new)
+
+
+@router.post(
+    "/{key_id}/rotate",
+    summary="Give a key another secret",
+    responses=problems(UnknownKeyError, KeyScopeError),
+)
+def rotate_key(key_id: UUID, body: RotateBody, parts: Parts, key: AdministratorKey) -> NewKeyView:
+    """The new secret is in this response and nowhere else; the old one stays good for `overlap_s` seconds."""
+    with parts.database.transaction() as session:
+        rotated = access.rotate_key(session, key_id, body.overlap_s)
+        by_key(session, key, "key.rotate", str(key_id), {"user": rotated.key.user})
+    return NewKeyView.of(rotated)
 
 
 @router.delete("/{key_id}", summary="Revoke a key", responses=problems(UnknownKeyError))

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth import Parts, requires
 from api.metrics import CONTENT_TYPE_LATEST, Metrics
 from api.routes.health import reasons_not_ready
-from store.types import Role
+from store.types import Role, Verb
 
 
 def metrics_router(who: Literal["off", "key", "open"]) -> APIRouter:
     """The route `/metrics` for nobody, for those with a key of a reviewer, or for everybody."""
     router = APIRouter(include_in_schema=False)
     if who != "off":
-        guards = [Depends(requires(Role.REVIEWER))] if who == "key" else []
+        guards = [Depends(requires(Role.REVIEWER, Verb.REVIEW))] if who == "key" else []
         router.add_api_route("/metrics", show_metrics, dependencies=guards)
     return router
 

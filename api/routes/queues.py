@@ -10,7 +10,7 @@ from api.auth import Parts, ReviewerKey
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
 from api.routes.responses import check_may_see
-from api.routes.scores import spans_of
+from api.routes.scores import check_spans, spans_of
 from api.schemas.queues import (
     AddedView,
     AgreementView,
@@ -133,7 +133,9 @@ def list_queue_items(
     def fetch(after: str | None, limit: int) -> Batch[QueueItemView]:
         with parts.database.transaction() as session:
             queue = queues.get(session, queue_id)
-            found = queue_items.page(session, queue, after=after, limit=limit + 1, done=done)
+            found = queue_items.page(
+                session, queue, after=after, limit=limit + 1, done=done, reader=key.reader
+            )
         views = [QueueItemView.model_validate(item) for item in found[:limit]]
         return Batch(views, str(views[-1].id) if len(found) > limit else None)
 
@@ -153,9 +155,11 @@ def add_queue_items(queue_id: UUID, body: QueueItemsBody, parts: Parts, key: Rev
     """
     with parts.database.transaction() as session:
         if body.filter is not None:
-            responses = conversations.matching(session, ResponseFilter(**body.filter.model_dump()))
+            responses = conversations.matching(
+                session, ResponseFilter(**body.filter.model_dump(), reader=key.reader)
+            )
         else:
-            responses = queue_items.chosen(body.response_ids or [])
+            responses = queue_items.chosen(body.response_ids or [], key.reader)
         if body.sample is not None:
             responses = queue_items.sample(responses, body.sample, body.seed)
         return AddedView(added=queue_items.add(session, queues.get(session, queue_id), responses))
@@ -175,8 +179,8 @@ def take_queue_item(queue_id: UUID, parts: Parts, key: ReviewerKey) -> NextItemV
     with parts.database.transaction() as session:
         queue = queues.get(session, queue_id)
         queues.check_may_review(queue, key.user)
-        item = queue_items.hand_out(session, queue, key.user)
-        waiting = queue_items.waiting_for(session, queue, key.user)
+        item = queue_items.hand_out(session, queue, key.user, key.reader)
+        waiting = queue_items.waiting_for(session, queue, key.user, key.reader)
     return NextItemView(item=None if item is None else QueueItemView.model_validate(item), waiting=waiting)
 
 
@@ -207,12 +211,13 @@ def submit_queue_item(
         queue = queues.get(session, queue_id)
         queues.check_may_review(queue, key.user)
         response_id = queue_items.get(session, queue, item_id).response_id
-        check_may_see(key, conversations.get_response(session, response_id))
+        check_may_see(session, key, conversations.get_response(session, response_id))
         given = [
             NewScore(source=ScoreSource.PERSON, user=key.user, **score.model_dump()) for score in body.scores
         ]
         scores.record(session, response_id, given)
         if body.correction is not None:
+            check_spans(session, key, body.correction)
             corrections.record(
                 session,
                 response_id,

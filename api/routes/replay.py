@@ -7,7 +7,7 @@ from uuid import UUID
 from anyio import to_thread
 from fastapi import APIRouter, Request
 
-from api.auth import Caller, Parts, ReaderKey
+from api.auth import AskerKey, Caller, Parts
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, problems
 from api.routes.responses import check_may_see
@@ -42,7 +42,7 @@ DELETED = "(deleted)"
     ),
 )
 async def replay(
-    response_id: UUID, body: ReplayBody, request: Request, parts: Parts, key: ReaderKey
+    response_id: UUID, body: ReplayBody, request: Request, parts: Parts, key: AskerKey
 ) -> ReplayView:
     """Asks the question of a response again, with the documents and the model of today and the settings of
     then, where you do not give others. A follow-up is asked as it was made to stand alone.
@@ -66,7 +66,7 @@ async def replay(
 def _logged(parts: Application, response_id: UUID, key: Caller) -> Response:
     with parts.database.transaction() as session:
         logged = conversations.get_response(session, response_id)
-    check_may_see(key, logged)
+        check_may_see(session, key, logged)
     return logged
 
 
@@ -79,6 +79,7 @@ def _asked_again(logged: Response, body: ReplayBody, key: Caller) -> AskRequest:
         question=logged.body.get("query") or logged.summary.question,
         corpus=logged.summary.corpus or DELETED,
         user=key.user,
+        reader=key.reader,
         top_k=body.top_k or before.get("top_k", 10),
         filters=before.get("filters", {}),
         expand=Expand(before.get("expand", Expand.NONE)),

@@ -21,7 +21,8 @@ from store.positions import Batch
 from store.response_query import FIELDS, QueryError, parse
 from store.responses import Response as LoggedResponse
 from store.responses import ResponseFilter, ResponseSummary
-from store.types import Role
+from store.types import Role, Verb
+from store.visibility import may_see_response
 
 router = APIRouter(prefix="/v1/responses", tags=["responses"], responses=OF_EVERY_ROUTE)
 
@@ -56,6 +57,7 @@ def wanted_responses(
         until=until,
         text=text,
         terms=parse(q),
+        reader=key.reader,
     )
 
 
@@ -116,13 +118,17 @@ def show_response(response_id: UUID, parts: Parts, key: ReaderKey) -> ResponseVi
     """One response with everything that made it: hits, scores, citations, timings, parameters."""
     with parts.database.transaction() as session:
         response = conversations.get_response(session, response_id)
-    check_may_see(key, response)
+        check_may_see(session, key, response)
     return ResponseView.of(response)
 
 
 def _told(wanted: ResponseFilter) -> dict[str, str]:
     """What narrows an export, for the audit log; words that were looked for may be those of a question."""
-    return {name: str(value) for name, value in vars(wanted).items() if value is not None and name != "text"}
+    fields = {name: str(value) for name, value in vars(wanted).items() if value is not None}
+    terms = " ".join(sorted({term.field for term in wanted.terms}))
+    return {name: value for name, value in fields.items() if name not in ("text", "terms", "reader")} | {
+        "q": terms
+    }
 
 
 def whose(key: Caller, user: str | None) -> str | None:
@@ -131,20 +137,26 @@ def whose(key: Caller, user: str | None) -> str | None:
     Raises:
         RoleError: The key's role does not allow to see what others asked.
     """
-    if allows(key.role, Role.REVIEWER):
+    if reviews(key):
         return user
     if user not in (None, key.user):
         raise RoleError(key.role, Role.REVIEWER, "Seeing what others asked")
     return key.user
 
 
-def check_may_see(key: Caller, response: LoggedResponse) -> None:
-    """See to it that a response is the caller's, or the caller a reviewer.
+def reviews(key: Caller) -> bool:
+    """Whether a caller may see what others asked, as far as documents are not hidden from it."""
+    return allows(key.role, Role.REVIEWER) and Verb.REVIEW in key.verbs
+
+
+def check_may_see(session: Session, key: Caller, response: LoggedResponse) -> None:
+    """See to it that a response is the caller's, or the caller a reviewer who may see all that it is made of.
 
     Raises:
         UnknownResponseError: It is not: that there is one is nobody else's business.
     """
-    if response.summary.user != key.user and not allows(key.role, Role.REVIEWER):
+    is_own = response.summary.user == key.user
+    if not (is_own or reviews(key)) or not may_see_response(session, response.summary.id, key.reader):
         raise UnknownResponseError(response.summary.id)
 
 

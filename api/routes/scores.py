@@ -1,11 +1,13 @@
 """Scores and corrections of responses."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, status
+from sqlalchemy.orm import Session
 
-from api.auth import Parts, ReaderKey, ReviewerKey
+from api.auth import Caller, Parts, ReaderKey, ReviewerKey
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
 from api.routes.responses import check_may_see
@@ -19,8 +21,8 @@ from api.schemas.scores import (
     ResponseScoresView,
     ScoreView,
 )
-from store import conversations, corrections, scores
-from store.corrections import NewSpan
+from store import conversations, corrections, documents, scores
+from store.corrections import Correction, NewSpan
 from store.errors import InvalidCursorError, UnknownDocumentError, UnknownResponseError
 from store.positions import Batch
 from store.review_errors import (
@@ -30,6 +32,7 @@ from store.review_errors import (
     UnknownScoreDefinitionError,
 )
 from store.scores import NewScore
+from store.visibility import all_visible
 
 router = APIRouter(prefix="/v1", tags=["review"], responses=OF_EVERY_ROUTE)
 
@@ -44,7 +47,7 @@ def list_scores(
 ) -> ResponseScoresView:
     """The scores of a response, of persons, evaluators and programs, by definition."""
     with parts.database.transaction() as session:
-        check_may_see(key, conversations.get_response(session, response_id))
+        check_may_see(session, key, conversations.get_response(session, response_id))
         found = scores.of_response(session, response_id, history=history)
     return ResponseScoresView(scores=[ScoreView.model_validate(score) for score in found])
 
@@ -64,7 +67,7 @@ def give_scores(
     stays readable with `history`; nobody else's is touched.
     """
     with parts.database.transaction() as session:
-        check_may_see(key, conversations.get_response(session, response_id))
+        check_may_see(session, key, conversations.get_response(session, response_id))
         given = [NewScore(user=key.user, **score.model_dump()) for score in body.scores]
         found = scores.record(session, response_id, given)
     return ResponseScoresView(scores=[ScoreView.model_validate(score) for score in found])
@@ -80,8 +83,8 @@ def list_response_corrections(
 ) -> CorrectionsView:
     """What reviewers say that the answer should have been, with what they changed, oldest first."""
     with parts.database.transaction() as session:
-        check_may_see(key, conversations.get_response(session, response_id))
-        found = corrections.of_response(session, response_id, history=history)
+        check_may_see(session, key, conversations.get_response(session, response_id))
+        found = _shown(session, key, corrections.of_response(session, response_id, history=history))
     return CorrectionsView(corrections=[CorrectionView.model_validate(each) for each in found])
 
 
@@ -98,7 +101,8 @@ def correct_response(
     documents that bear it out. It takes the place of your earlier correction, which stays in the history.
     """
     with parts.database.transaction() as session:
-        check_may_see(key, conversations.get_response(session, response_id))
+        check_may_see(session, key, conversations.get_response(session, response_id))
+        check_spans(session, key, body)
         kept = corrections.record(
             session, response_id, key.user, body.answer, spans=spans_of(body), comment=body.comment
         )
@@ -121,8 +125,9 @@ def list_corrections(
 
     def fetch(after: str | None, limit: int) -> Batch[CorrectionView]:
         with parts.database.transaction() as session:
-            batch = corrections.page(session, after=after, limit=limit, user=user)
-        return Batch([CorrectionView.model_validate(each) for each in batch.items], batch.next)
+            batch = corrections.page(session, after=after, limit=limit, user=user, reader=key.reader)
+            shown = _shown(session, key, batch.items)
+        return Batch([CorrectionView.model_validate(each) for each in shown], batch.next)
 
     return paging.give(
         "corrections",
@@ -130,6 +135,23 @@ def list_corrections(
         fetch,
         lambda views, cursor: CorrectionsPageView(corrections=views, next=cursor),
     )
+
+
+def _shown(session: Session, key: Caller, found: Sequence[Correction]) -> list[Correction]:
+    """The corrections that quote nothing which is hidden from the caller."""
+    return [
+        each for each in found if all_visible(session, [span.document_id for span in each.spans], key.reader)
+    ]
+
+
+def check_spans(session: Session, key: Caller, body: CorrectionBody) -> None:
+    """See to it that a correction quotes only documents that its author may see.
+
+    Raises:
+        UnknownDocumentError: It quotes another.
+    """
+    for span in spans_of(body):
+        documents.get(session, span.document_id, key.reader)
 
 
 def spans_of(body: CorrectionBody) -> list[NewSpan]:

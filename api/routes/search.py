@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.auth import Parts, ReaderKey
-from api.errors import RoleError, problems
+from api.errors import AccessError, RoleError, problems
 from api.schemas.answers import SearchBody, SearchView
 from rag.errors import BusyError, QuestionError, RerankerError, RetrievalSettingsError
 from rag.retriever.retriever import Mode
@@ -22,6 +22,7 @@ router = APIRouter(prefix="/v1", tags=["questions"])
 FAILURES = problems(
     InvalidKeyError,
     RoleError,
+    AccessError,
     UnknownCorpusError,
     EncoderMismatchError,
     RetrievalSettingsError,
@@ -54,5 +55,6 @@ def search(body: SearchBody, parts: Parts, key: ReaderKey) -> SearchView:
         diversity=body.diversity,
         expand=Expand(body.expand),
         spelling=body.spelling,
+        reader=key.reader,
     )
     return SearchView.model_validate(parts.searcher.search(request))

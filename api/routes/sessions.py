@@ -12,7 +12,7 @@ from api.audit import by_key
 from api.auth import Caller, Parts, ReaderKey, allows
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
-from api.routes.responses import WHOLE_PER_FETCH, whole_responses, whose
+from api.routes.responses import WHOLE_PER_FETCH, reviews, whole_responses, whose
 from api.schemas.fields import Text
 from api.schemas.log import ResponseSummaryView, ResponseView
 from api.schemas.sessions import (
@@ -29,6 +29,7 @@ from store.positions import Batch
 from store.responses import ResponseSummary
 from store.sessions import SessionFilter, SessionSummary
 from store.types import Role
+from store.visibility import may_see_session
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"], responses=OF_EVERY_ROUTE)
 
@@ -56,7 +57,7 @@ def list_sessions(
 
     Readers and contributors see their own; reviewers and administrators see everybody's.
     """
-    wanted = SessionFilter(whose(key, user), corpus, title, since, until)
+    wanted = SessionFilter(whose(key, user), corpus, title, since, until, key.reader)
 
     def fetch(after: str | None, limit: int) -> Batch[SessionView]:
         with parts.database.transaction() as session:
@@ -74,7 +75,7 @@ def list_sessions(
 def open_session(body: SessionBody, parts: Parts, key: ReaderKey) -> SessionView:
     """Opens a conversation. A question without a `session_id` opens one too."""
     with parts.database.transaction() as session:
-        corpus_id = None if body.corpus is None else corpora.get(session, body.corpus).id
+        corpus_id = None if body.corpus is None else corpora.get(session, body.corpus, key.reader).id
         opened = conversations.open_session(session, key.user, corpus_id)
         sessions.rename(session, opened, body.title)
         return SessionView.model_validate(sessions.get(session, opened, key.user))
@@ -195,8 +196,10 @@ def _readable(session: Session, session_id: UUID, key: Caller) -> SessionSummary
 
 def _acting_for(session: Session, session_id: UUID, key: Caller, needed: Role) -> str:
     """The user in whose name a key may do something: whoever's the session is if its role is sufficient."""
-    if not allows(key.role, needed):
+    if not allows(key.role, needed) or not reviews(key):
         return key.user
+    if not may_see_session(session, session_id, key.reader):
+        raise UnknownSessionError(session_id, key.user)
     return sessions.owner(session, session_id) or key.user
 
 

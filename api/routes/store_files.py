@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from api.audit import by_key
-from api.auth import ContributorKey, Parts, ReaderKey
+from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
 from api.compatible import attributes_of, document_id, file_id
 from api.errors import OF_EVERY_ROUTE, UnknownFileError, UnsupportedError, problems
@@ -21,7 +21,7 @@ from api.schemas.openai_files import (
 )
 from store import corpora, documents
 from store.errors import UnknownCorpusError
-from store.types import Document, DocumentStatus
+from store.types import Document, DocumentStatus, Level
 
 router = APIRouter(
     prefix="/v1/vector_stores/{store}/files", tags=["OpenAI-compatible"], responses=OF_EVERY_ROUTE
@@ -44,11 +44,11 @@ def list_store_files(
 ) -> StoreFilesView:
     """The documents of a corpus, in the order of their sources."""
     size = min(limit, MAX_PAGE)
-    last = None if after is None else _file_in(parts, store, after)
+    last = None if after is None else _file_in(parts, store, after, key)
     with parts.database.transaction() as session:
-        corpus = corpora.get(session, store)
+        corpus = corpora.get(session, store, key.reader)
         found = documents.page_of_all(
-            session, corpus.id, after=last, limit=size + 1, backwards=order == "desc"
+            session, corpus.id, after=last, limit=size + 1, backwards=order == "desc", reader=key.reader
         )
     files = [_view(store, document) for document in found[:size]] if filter in (None, "completed") else []
     return StoreFilesView(
@@ -66,9 +66,9 @@ def add_store_file(store: Text, body: StoreFileBody, parts: Parts, key: Contribu
     A file of another corpus, and attributes, are refused: upload the file there, or send the document with
     its metadata to `/v1/documents`.
     """
-    document = _file(parts, body.file_id)
+    document = _file(parts, body.file_id, key)
     with parts.database.transaction() as session:
-        corpus = corpora.get(session, store)
+        corpus = corpora.get(session, store, key.reader)
     if document.corpus_id != corpus.id:
         raise UnsupportedError(
             f"The file {body.file_id!r} is in another corpus than {store!r}, and a file is in one only. "
@@ -82,41 +82,42 @@ def add_store_file(store: Text, body: StoreFileBody, parts: Parts, key: Contribu
 @router.get("/{file}", summary="Show a vector store's file", responses=FAILURES)
 def show_store_file(store: Text, file: FileId, parts: Parts, key: ReaderKey) -> StoreFileView:
     """One document of a corpus."""
-    return _view(store, _file_in(parts, store, file))
+    return _view(store, _file_in(parts, store, file, key))
 
 
 @router.get("/{file}/content", summary="Read a vector store's file", responses=FAILURES)
 def read_store_file(store: Text, file: FileId, parts: Parts, key: ReaderKey) -> StoreFileContentView:
     """The text of a document."""
-    document = _file_in(parts, store, file)
+    document = _file_in(parts, store, file, key)
     with parts.database.transaction() as session:
-        text = documents.text(session, document.id).text
+        text = documents.text(session, document.id, None, key.reader).text
     return StoreFileContentView(data=[TextContent(text=text)])
 
 
 @router.delete("/{file}", summary="Take a file out of a vector store", responses=FAILURES)
 def remove_store_file(store: Text, file: FileId, parts: Parts, key: ContributorKey) -> StoreFileDeletedView:
     """Takes a document out of search, and with it the file, which is in no other corpus."""
-    document = _file_in(parts, store, file)
+    document = _file_in(parts, store, file, key)
     with parts.database.transaction() as session:
+        check_level(session, document.corpus_id, key, Level.WRITE)
         documents.remove(session, document.corpus_id, [document.id])
         by_key(session, key, "document.delete", str(document.id))
     return StoreFileDeletedView(id=file_id(document.id))
 
 
-def _file(parts: Application, file: str) -> Document:
+def _file(parts: Application, file: str, key: Caller) -> Document:
     wanted = document_id(file)
     with parts.database.transaction() as session:
-        document = documents.by_ids(session, [wanted]).get(wanted)
+        document = documents.by_ids(session, [wanted], key.reader).get(wanted)
     if document is None or document.status == DocumentStatus.REMOVED:
         raise UnknownFileError(file)
     return document
 
 
-def _file_in(parts: Application, store: str, file: str) -> Document:
+def _file_in(parts: Application, store: str, file: str, key: Caller) -> Document:
     with parts.database.transaction() as session:
-        corpus = corpora.get(session, store)
-    document = _file(parts, file)
+        corpus = corpora.get(session, store, key.reader)
+    document = _file(parts, file, key)
     if document.corpus_id != corpus.id:
         raise UnknownFileError(file)
     return document

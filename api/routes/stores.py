@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy.orm import Session
 
 from api.audit import by_key
-from api.auth import Caller, ContributorKey, Parts, ReaderKey
+from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
 from api.compatible import (
     attributes_of,
@@ -58,7 +58,7 @@ from store.errors import (
     FilterError,
     UnknownCorpusError,
 )
-from store.types import CorpusSummary, Document, DocumentStatus
+from store.types import CorpusSummary, Document, DocumentStatus, Level
 
 router = APIRouter(prefix="/v1", tags=["OpenAI-compatible"], responses=OF_EVERY_ROUTE)
 
@@ -114,10 +114,10 @@ def list_files(
     """Documents as files, in the order of their corpora and sources."""
     size = min(limit, MAX_PAGE)
     with parts.database.transaction() as session:
-        corpus_id = None if corpus is None else corpora.get(session, corpus).id
-        last = None if after is None else _last(session, after)
+        corpus_id = None if corpus is None else corpora.get(session, corpus, key.reader).id
+        last = None if after is None else _last(session, after, key)
         found = documents.page_of_all(
-            session, corpus_id, after=last, limit=size + 1, backwards=order == "desc"
+            session, corpus_id, after=last, limit=size + 1, backwards=order == "desc", reader=key.reader
         )
     files = [file_of(document) for document in found[:size]] if purpose in (None, "assistants") else []
     return FilesView(
@@ -152,7 +152,7 @@ async def upload_file(
 @router.get("/files/{file}", summary="Show a file", responses=problems(UnknownFileError))
 def show_file(file: FileId, parts: Parts, key: ReaderKey) -> FileView:
     """One document as a file."""
-    return file_of(_document(parts, file))
+    return file_of(_document(parts, file, key))
 
 
 @router.get(
@@ -163,16 +163,17 @@ def show_file(file: FileId, parts: Parts, key: ReaderKey) -> FileView:
 )
 def read_file(file: FileId, parts: Parts, key: ReaderKey) -> PlainTextResponse:
     """The text of a document, in which its citations count characters; not the file that it was read from."""
-    document = _document(parts, file)
+    document = _document(parts, file, key)
     with parts.database.transaction() as session:
-        return PlainTextResponse(documents.text(session, document.id).text)
+        return PlainTextResponse(documents.text(session, document.id, None, key.reader).text)
 
 
 @router.delete("/files/{file}", summary="Delete a file", responses=problems(UnknownFileError))
 def delete_file(file: FileId, parts: Parts, key: ContributorKey) -> FileDeletedView:
     """Takes a document out of search."""
-    document = _document(parts, file)
+    document = _document(parts, file, key)
     with parts.database.transaction() as session:
+        check_level(session, document.corpus_id, key, Level.WRITE)
         documents.remove(session, document.corpus_id, [document.id])
         by_key(session, key, "document.delete", str(document.id))
     return FileDeletedView(id=file_id(document.id))
@@ -183,7 +184,7 @@ def list_stores(parts: Parts, key: ReaderKey, after: After = None, limit: Limit 
     """Corpora as vector stores, by name; a corpus's name is its id."""
     size = min(limit, MAX_PAGE)
     with parts.database.transaction() as session:
-        found = corpora.page(session, after=after, limit=size + 1)
+        found = corpora.page(session, after=after, limit=size + 1, reader=key.reader)
     stores = [_store(summary) for summary in found[:size]]
     return VectorStoresView(
         data=stores,
@@ -197,7 +198,7 @@ def list_stores(parts: Parts, key: ReaderKey, after: After = None, limit: Limit 
 def show_store(store: Text, parts: Parts, key: ReaderKey) -> VectorStoreView:
     """One corpus as a vector store."""
     with parts.database.transaction() as session:
-        return _store(corpora.summary(session, store))
+        return _store(corpora.summary(session, store, key.reader))
 
 
 @router.post(
@@ -214,14 +215,15 @@ def search_store(store: Text, body: StoreSearchBody, parts: Parts, key: ReaderKe
     filters = filters_of(body.filters)
     best: dict[int, AnswerHit] = {}
     for query in queries:
-        for hit in parts.searcher.search(SearchRequest(query, store, body.max_num_results, filters)).hits:
+        request = SearchRequest(query, store, body.max_num_results, filters, reader=key.reader)
+        for hit in parts.searcher.search(request).hits:
             if hit.chunk_id not in best or best[hit.chunk_id].scores.fused < hit.scores.fused:
                 best[hit.chunk_id] = hit
     least = body.ranking_options.score_threshold if body.ranking_options else None
     ranked = sorted(best.values(), key=lambda hit: -hit.scores.fused)[: body.max_num_results]
     kept = [hit for hit in ranked if least is None or hit.scores.fused >= least]
     with parts.database.transaction() as session:
-        found = documents.by_ids(session, [hit.document_id for hit in kept])
+        found = documents.by_ids(session, [hit.document_id for hit in kept], key.reader)
     return StoreSearchView(
         search_query=queries,
         data=[
@@ -243,9 +245,9 @@ def search_store(store: Text, body: StoreSearchBody, parts: Parts, key: ReaderKe
 def _upload(parts: Application, key: Caller, file: UploadFile, corpus: str | None) -> FileView:
     if corpus is None:
         with parts.database.transaction() as session:
-            corpus = only_corpus(session)
+            corpus = only_corpus(session, key.reader)
     upload = upload_of_file(UploadForm(corpus=corpus), file.file, file.filename, file.content_type)
-    view = store_upload(parts, upload, key.user)
+    view = store_upload(parts, upload, key)
     if view.document_id is None:
         raise DocumentError(
             f"{view.source!r} holds many documents, which are stored now, but no file stands for them. "
@@ -255,7 +257,7 @@ def _upload(parts: Application, key: Caller, file: UploadFile, corpus: str | Non
         return file_of(documents.get(session, view.document_id))
 
 
-def _document(parts: Application, file: str) -> Document:
+def _document(parts: Application, file: str, key: Caller) -> Document:
     """The document that a file is.
 
     Raises:
@@ -263,15 +265,15 @@ def _document(parts: Application, file: str) -> Document:
     """
     wanted = document_id(file)
     with parts.database.transaction() as session:
-        document = documents.by_ids(session, [wanted]).get(wanted)
+        document = documents.by_ids(session, [wanted], key.reader).get(wanted)
     if document is None or document.status == DocumentStatus.REMOVED:
         raise UnknownFileError(file)
     return document
 
 
-def _last(session: Session, file: str) -> Document:
+def _last(session: Session, file: str, key: Caller) -> Document:
     wanted = document_id(file)
-    found = documents.by_ids(session, [wanted])
+    found = documents.by_ids(session, [wanted], key.reader)
     if wanted not in found:
         raise UnknownFileError(file)
     return found[wanted]

@@ -1,14 +1,14 @@
 """API keys."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, ConfigDict
+from pydantic import AwareDatetime, ConfigDict, Field
 
-from api.schemas.fields import Body, Name, View
+from api.schemas.fields import Body, Name, Text, View
 from store.access import NewKey
-from store.types import Role
+from store.types import Role, Verb
 
 
 class KeyBody(Body):
@@ -20,6 +20,19 @@ class KeyBody(Body):
     role: Role
     expires_at: AwareDatetime | None = None
     """When it stops being good, with its time zone; null lets it be good until it is revoked."""
+    corpora: Annotated[list[Text], Field(max_length=1000)] | None = None
+    """The corpora that it is held to; null: all that its user may read."""
+    verbs: list[Verb] | None = None
+    """What it is held to; null: all that its role allows."""
+
+
+class RotateBody(Body):
+    """How a key gets another secret."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"overlap_s": 3600}})
+
+    overlap_s: Annotated[float, Field(ge=0, le=30 * 24 * 3600)] = 0
+    """For how many seconds the secret that it had stays good."""
 
 
 class KeyView(View):
@@ -32,6 +45,14 @@ class KeyView(View):
     created_at: datetime
     revoked_at: datetime | None
     expires_at: datetime | None
+    corpora: list[str] | None
+    """Those that it is held to; null: all that its user may read."""
+    verbs: list[Verb] | None
+    """What it is held to; null: all that its role allows."""
+    last_used_at: datetime | None
+    """To the minute."""
+    old_until: datetime | None
+    """Until when the secret before this one is good as well."""
 
 
 class NewKeyView(KeyView):

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, Json
 
 from api.schemas.fields import Body, Metadata, Name, Text, View
-from store.types import CorpusSummary, DocumentStatus, Origin
+from store.types import CorpusSummary, DocumentStatus, Level, Origin, Readers
 
 
 class CorpusBody(Body):
@@ -41,6 +41,8 @@ class CorpusView(View):
     created_at: datetime
     settings: dict[str, Any] = Field(default_factory=dict)
     """What was chosen for it; the rest has its default."""
+    restricted: bool = False
+    """Whether it is for those only that it was granted to."""
 
     @classmethod
     def of(cls, summary: CorpusSummary) -> Self:
@@ -55,6 +57,7 @@ class CorpusView(View):
             chunks=summary.chunks,
             created_at=corpus.created_at,
             settings=dict(corpus.settings),
+            restricted=corpus.restricted,
         )
 
 
@@ -63,6 +66,57 @@ class CorporaView(View):
 
     corpora: list[CorpusView]
     next: str | None = None
+
+
+class ReadersBody(Body):
+    """Who may see a document: users and groups by name, and those who manage its corpus."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"users": ["ada"], "groups": ["legal"]}})
+
+    users: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
+    groups: Annotated[list[Name], Field(max_length=1000)] = Field(default_factory=list)
+
+    def named(self) -> Readers:
+        """The list as the store knows it."""
+        return Readers(tuple(self.users), tuple(self.groups))
+
+
+class ReadersView(View):
+    """A document's own list; null: it has none, and all see it who may read its corpus."""
+
+    readers: ReadersBody | None
+
+    @classmethod
+    def of(cls, readers: Readers | None) -> Self:
+        """The view of a list."""
+        if readers is None:
+            return cls(readers=None)
+        return cls(readers=ReadersBody(users=list(readers.users), groups=list(readers.groups)))
+
+
+class AccessBody(Body):
+    """Who may do what with a corpus: users and groups by name, each with a level.
+
+    In a corpus that is not restricted all may read, and contributors write, whether they are named or not.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"restricted": True, "users": {"ada": "manage"}, "groups": {"legal": "read"}}
+        }
+    )
+
+    restricted: bool
+    users: Annotated[dict[Name, Level], Field(max_length=1000)] = Field(default_factory=dict)
+    groups: Annotated[dict[Name, Level], Field(max_length=1000)] = Field(default_factory=dict)
+
+
+class AccessView(View):
+    """Who may do what with a corpus."""
+
+    restricted: bool
+    users: dict[str, Level]
+    groups: dict[str, Level]
 
 
 class DocumentBody(Body):
@@ -90,6 +144,8 @@ class DocumentBody(Body):
     """How `text` is marked up, such as `text/markdown`; null is plain text."""
     origin: Origin = Origin.HUMAN
     """Whether a person or a program wrote it."""
+    readers: ReadersBody | None = None
+    """Who may see it, besides you; null leaves it to its list, or to all that may read the corpus."""
 
 
 class UploadForm(Body):
@@ -105,6 +161,8 @@ class UploadForm(Body):
     """The encoding of a text that is not UTF-8."""
     origin: Origin = Origin.HUMAN
     """Whether a person or a program wrote it."""
+    readers: Json[ReadersBody] | None = None
+    """Who may see it, besides you: a JSON object with `users` and `groups`."""
 
 
 class ProblemView(View):

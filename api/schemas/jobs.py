@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, Json
 
+from api.schemas.documents import ReadersBody
 from api.schemas.fields import Body, Metadata, Text, View
 from store.job_documents import DocumentOutcome
 from store.jobs import Job, JobStatus
@@ -64,6 +65,8 @@ class JobBody(_Options):
     metadata: Metadata = Field(default_factory=dict)
     prune: bool = False
     """Whether to remove documents that are gone from the paths."""
+    readers: ReadersBody | None = None
+    """Who may see the documents, besides you; null leaves them their lists."""
 
 
 class JobForm(_Options):
@@ -71,6 +74,8 @@ class JobForm(_Options):
 
     metadata: Json[Metadata] | None = None
     """A JSON object."""
+    readers: Json[ReadersBody] | None = None
+    """Who may see the documents, besides you: a JSON object with `users` and `groups`."""
 
 
 class RetryBody(Body):

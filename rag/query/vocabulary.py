@@ -10,13 +10,15 @@ TEXTS_READ = 50
 class Vocabulary:
     """Which words a corpus has, and where words stand that are spelt much like another."""
 
-    def __init__(self, database: Database, index: LocalIndex) -> None:
+    def __init__(self, database: Database, index: LocalIndex, *, secret: bool = False) -> None:
+        """Look into these; a secret vocabulary tells no word."""
         self._database = database
         self._index = index
+        self._secret = secret
 
     def has_words(self) -> bool:
-        """Tell whether there is anything at all in the corpus."""
-        return len(self._index) > 0
+        """Tell whether there is anything at all in the corpus that may be told."""
+        return not self._secret and len(self._index) > 0
 
     def knows(self, word: str) -> bool:
         """Tell whether a text of the corpus has a word in any form with the same stem."""

@@ -20,6 +20,7 @@ from store.index.query import KeywordQuery
 from store.index.ranking import Ranking, nothing
 from store.postgres import Database
 from store.types import Corpus
+from store.visibility import Reader, has_lists, hides
 
 __all__ = ["Found", "Fusion", "Hit", "Mode", "QueryEncoder", "Retriever"]
 
@@ -91,6 +92,7 @@ class Retriever:
         *,
         mode: Mode = Mode.HYBRID,
         fusion: Fusion = Fusion.RRF,
+        reader: Reader | None = None,
     ) -> Found:
         """Find the `top_k` best chunks, best first; fewer only where not so many match.
 
@@ -102,6 +104,7 @@ class Retriever:
             filters: conditions on the documents' metadata; see `store.filters`.
             mode: which indexes to ask.
             fusion: how a hybrid search makes one ranking of two, where the corpus has no choice of its own.
+            reader: whose search it is: nothing is found, counted or told of what is hidden from it.
 
         Raises:
             EncoderMismatchError: the corpus was embedded by another encoder.
@@ -120,19 +123,22 @@ class Retriever:
         index = self._indexes.for_corpus(corpus)
         if not text.strip():
             return Found((), index.position, ONLY_EXCLUDED if query.excluded else BLANK)
-        allowed = index.fulfilling(query)
+        visible = self._visible(corpus, reader)
+        if visible is not None and not len(visible):
+            return Found((), index.position, EMPTY)
+        allowed = _both(index.fulfilling(query), visible)
         if allowed is not None and not len(allowed):
-            return Found((), index.position, _unfulfilled(index, query))
+            return Found((), index.position, _unfulfilled(index, query) if visible is None else UNFULFILLED)
         if filters:
-            matching = self._allowed(corpus, filters)
+            matching = self._allowed(corpus, filters, reader)
             if not len(matching):
-                return Found((), index.position, self._why_nothing(corpus, filters))
-            allowed = matching if allowed is None else np.intersect1d(allowed, matching)
+                return Found((), index.position, self._why_nothing(corpus, filters, reader))
+            allowed = _both(allowed, matching)
         candidates = max(MIN_CANDIDATES, CANDIDATES_PER_HIT * top_k)
         keyword, vector = self._rank(index, text, candidates, allowed, mode)
         fused = _fuse(keyword, vector, mode, settings)
         position = index.position
-        hits = self._hits(fused, top_k, _scores(keyword), _scores(vector))
+        hits = self._hits(fused, top_k, _scores(keyword), _scores(vector), reader)
         reason = None if hits else _why_no_hit(index, query, mode)
         return Found(tuple(hits), position, reason)
 
@@ -147,13 +153,17 @@ class Retriever:
         index = self._indexes.for_corpus(corpus)
         return self._rank(index, clean(query), candidates, None, Mode.HYBRID)
 
-    def vocabulary(self, corpus: Corpus) -> Vocabulary:
-        """Return the words of a corpus.
+    def vocabulary(self, corpus: Corpus, reader: Reader | None = None) -> Vocabulary:
+        """Return the words of a corpus; none where some of its documents are not for every reader.
+
+        Which words are corrected would tell what is in the others.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
-        return Vocabulary(self._database, self._indexes.for_corpus(corpus))
+        with self._database.transaction() as session:
+            secret = reader is not None and not reader.sees_all and has_lists(session, corpus.id)
+        return Vocabulary(self._database, self._indexes.for_corpus(corpus), secret=secret)
 
     def _rank(
         self, index: LocalIndex, query: str, candidates: int, allowed: NDArray[np.int64] | None, mode: Mode
@@ -165,18 +175,32 @@ class Retriever:
             vector = index.search_vectors(self._encoder.encode([query])[0], candidates, allowed)
         return keyword, vector
 
-    def _allowed(self, corpus: Corpus, filters: Mapping[str, Any]) -> NDArray[np.int64]:
+    def _visible(self, corpus: Corpus, reader: Reader | None) -> NDArray[np.int64] | None:
+        """Return the chunks that the reader may see; None: all."""
         with self._database.transaction() as session:
-            return documents.matching_chunks(session, corpus.id, filters)
+            if not hides(session, corpus.id, reader):
+                return None
+            return documents.matching_chunks(session, corpus.id, {}, reader)
 
-    def _why_nothing(self, corpus: Corpus, filters: Mapping[str, Any]) -> str:
+    def _allowed(
+        self, corpus: Corpus, filters: Mapping[str, Any], reader: Reader | None
+    ) -> NDArray[np.int64]:
         with self._database.transaction() as session:
-            return why_nothing_matches(session, corpus.id, filters)
+            return documents.matching_chunks(session, corpus.id, filters, reader)
+
+    def _why_nothing(self, corpus: Corpus, filters: Mapping[str, Any], reader: Reader | None) -> str:
+        with self._database.transaction() as session:
+            return why_nothing_matches(session, corpus.id, filters, reader)
 
     def _hits(
-        self, fused: Ranking, top_k: int, keyword: Mapping[int, float], vector: Mapping[int, float]
+        self,
+        fused: Ranking,
+        top_k: int,
+        keyword: Mapping[int, float],
+        vector: Mapping[int, float],
+        reader: Reader | None,
     ) -> list[Hit]:
-        """Load the chunks of the best; those that left the corpus since the search give way to the next."""
+        """Load the chunks of the best; those that left, or were hidden, since give way to the next."""
         hits: list[Hit] = []
         scores = _scores(fused)
         waiting = list(scores)
@@ -184,7 +208,7 @@ class Retriever:
             while waiting and len(hits) < top_k:
                 missing = top_k - len(hits)
                 batch, waiting = waiting[:missing], waiting[missing:]
-                chunks = documents.chunks_by_id(session, batch)
+                chunks = documents.chunks_by_id(session, batch, reader)
                 hits.extend(
                     Hit(chunks[i], keyword.get(i), vector.get(i), scores[i]) for i in batch if i in chunks
                 )
@@ -196,6 +220,13 @@ class Retriever:
         given = (encoder.name, encoder.revision, encoder.dimension)
         if expected != given:
             raise EncoderMismatchError(corpus.name, _encoder_in_words(*expected), _encoder_in_words(*given))
+
+
+def _both(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    """Return what both allow; None allows all."""
+    if one is None or other is None:
+        return other if one is None else one
+    return np.intersect1d(one, other)
 
 
 def _unfulfilled(index: LocalIndex, query: KeywordQuery) -> str:

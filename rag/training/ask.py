@@ -18,7 +18,7 @@ from typing import Any
 from rag.evaluation.metrics import normalise_answer, token_f1
 from rag.evaluation.question_types import OTHER, type_of
 from rag.generator.generate import Generated, LocalGenerator
-from rag.generator.passages import Passage
+from rag.generator.passages import BLANK, Passage
 from rag.generator.settings import GenerationSettings, Style
 from rag.training.candidates import propose
 from rag.training.corpus import Paragraph
@@ -122,6 +122,7 @@ def acceptable(question: str, answer: str) -> bool:
         and question.count("?") == 1
         and LEAST_WORDS <= len(words) <= MOST_WORDS
         and type_of(question) != OTHER
+        and BLANK not in question
         and not told
         and not again
     )

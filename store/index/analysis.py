@@ -5,7 +5,7 @@ import unicodedata
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """Counts up whenever the terms of any text change, so that older snapshots are rebuilt."""
 
 ENGLISH = "english"
@@ -93,12 +93,15 @@ def with_identifiers(text: str) -> str:
 
 
 def is_identifier(joined: str) -> bool:
-    """Tell an identifier (max_tokens, os.path, ORA-00942) from words with hyphens (state-of-the-art)."""
-    if not any(character.isalnum() for character in joined):
-        return False
-    if set(joined) & set("_./\\:@#+>"):
+    """Tell an identifier (max_tokens, os.path, ORA-00942) from words joined by a sign (and/or, mid-air)."""
+    parts = re.split(r"[\W_]+", joined.strip("_"))
+    if "_" in joined or joined.endswith(("+", "#")):
+        return parts != [""]
+    if any(character.isdigit() for character in joined):
         return True
-    return joined.isupper() or any(character.isdigit() for character in joined)
+    if len(max(parts, key=len)) == 1:
+        return False
+    return re.search(r"[.@#\\>]|[:/]{2}", joined) is not None or joined.count("/") > 1
 
 
 def _build(language: str, *first: Filter) -> TextAnalyzer:

@@ -12,6 +12,7 @@ from store.index.keywords import KeywordIndex
 from store.index.local_index import LocalIndex
 from store.index.rank_bm25_index import RankBM25Index
 from store.index.tantivy_index import TantivyIndex
+from store.index.vectors import DEFAULT, VectorSettings
 from store.postgres import Database
 from store.types import Corpus
 
@@ -31,11 +32,13 @@ class LocalIndexes:
         database: Database,
         *,
         engine: type[KeywordIndex] = TantivyIndex,
+        vectors: VectorSettings = DEFAULT,
         refresh_interval_s: float = 1.0,
     ) -> None:
         self._directory = directory
         self._database = database
         self._engine = engine
+        self._vectors = vectors
         self._refresh_interval_s = refresh_interval_s
         self._lock = threading.Lock()
         self._opening: dict[int, threading.Lock] = {}
@@ -62,6 +65,7 @@ class LocalIndexes:
                     corpus,
                     self._database,
                     engine=self._engine,
+                    vectors=self._vectors,
                     refresh_interval_s=self._refresh_interval_s,
                 )
                 with self._lock:

@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session
 from store import corpora, index_log
 from store.errors import IndexCorruptError
 from store.index import snapshots
+from store.index.compaction import Compaction
+from store.index.conditions import fulfilling
 from store.index.files import link_files
 from store.index.filling import CHUNKS_PER_BATCH, add_chunks, batches, contents_of, language_of
 from store.index.keywords import KeywordIndex
@@ -23,7 +25,7 @@ from store.index.locks import FileLock, locked
 from store.index.query import KeywordQuery
 from store.index.ranking import Ranking
 from store.index.tantivy_index import TantivyIndex
-from store.index.vectors import VectorError, VectorIndex
+from store.index.vectors import DEFAULT, VectorError, VectorIndex, VectorSettings
 from store.index.working import WorkingFolder
 from store.postgres import Database
 from store.types import Corpus
@@ -32,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 LOCK = "lock"
 KEYWORDS = "keywords"
-VECTORS = "vectors.faiss"
+VECTORS = "vectors"
 MIN_CHANGES_TO_SAVE = 256
 FOLDER_DELETED = "its folder was deleted"
 
@@ -51,6 +53,7 @@ class LocalIndex:
         database: Database,
         *,
         engine: type[KeywordIndex] = TantivyIndex,
+        vectors: VectorSettings = DEFAULT,
         refresh_interval_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -61,6 +64,7 @@ class LocalIndex:
             corpus: whose chunks to search.
             database: holds the chunks.
             engine: of the keyword index.
+            vectors: how vectors are searched.
             refresh_interval_s: a search looks for changes if nobody has for so long.
             clock: seconds that only go up.
 
@@ -74,12 +78,15 @@ class LocalIndex:
         self._refresh_interval_s = refresh_interval_s
         self._clock = clock
         self._engine = engine
+        self._vector_settings = vectors
+        self._compaction = Compaction(directory)
         self._contents = contents_of(corpus, engine)
         self._refreshing = threading.Lock()
         self._closed = False
         self._engine_failed = False
         self._unsaved = 0
         self._position = 0
+        self._base_position = 0
         self._keywords: KeywordIndex
         self._vectors: VectorIndex
         # One process opens at a time: those that wait load the snapshot that the first has built.
@@ -105,6 +112,10 @@ class LocalIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
+    def describe_vectors(self) -> dict[str, Any]:
+        """Return how vectors are searched, with what was measured of it."""
+        return self._vectors.describe()
+
     def __repr__(self) -> str:
         return f"index of corpus {self._corpus.name!r}"
 
@@ -125,16 +136,7 @@ class LocalIndex:
         if not query.has_conditions:
             return None
         self._refresh_if_due()
-        found: NDArray[np.int64] | None = None
-        for phrase in query.required:
-            having = self._keywords.having(phrase)
-            if having is not None:
-                found = having if found is None else np.intersect1d(found, having, assume_unique=True)
-        for phrase in query.excluded:
-            having = self._keywords.having(phrase)
-            if having is not None:
-                found = np.setdiff1d(self._vectors.ids() if found is None else found, having)
-        return found
+        return fulfilling(self._keywords, self._vectors.ids, query)
 
     def has_phrase(self, phrase: str) -> bool:
         """Tell whether any chunk has a word, or several in this order; True of what holds no word."""
@@ -158,7 +160,11 @@ class LocalIndex:
         """
         with self._refreshing:
             self._catch_up()
-            if self._is_save_due() and not self._closed:
+            if self._closed:
+                return
+            if self._vectors.is_compaction_due:
+                self._compact()
+            if self._is_save_due():
                 self._save()
 
     def save(self) -> None:
@@ -176,6 +182,7 @@ class LocalIndex:
 
         A snapshot that cannot be saved is logged only: the next process replays the log instead.
         """
+        self._compaction.wait()
         with self._refreshing:
             if self._closed:
                 return
@@ -221,7 +228,7 @@ class LocalIndex:
             if settings is not None and (reason := self._adopt(settings)):
                 return reason
             try:
-                self._replay(session)
+                self._replay(session, self._vectors, self._position)
             except VectorError:
                 raise
             except (OSError, ValueError) as error:  # what the keyword engines raise
@@ -270,25 +277,45 @@ class LocalIndex:
                 finally:
                     old_working.close()
 
-    def _replay(self, session: Session) -> None:
-        """Apply the log from our position on. Breaking off is harmless: all of it can be applied again."""
-        position = self._position
+    def _replay(self, session: Session, vectors: VectorIndex, position: int) -> None:
+        """Apply the log from a position on. Breaking off is harmless: all of it can be applied again."""
         while changes := index_log.read_after(session, self._corpus.id, position, CHUNKS_PER_BATCH):
             latest = {change.chunk_id: change.chunk for change in changes}
-            self._remove([chunk_id for chunk_id, chunk in latest.items() if chunk is None])
-            add_chunks(
-                self._keywords, self._vectors, [chunk for chunk in latest.values() if chunk is not None]
-            )
+            gone = np.array([i for i, chunk in latest.items() if chunk is None], dtype=np.int64)
+            self._keywords.remove(gone)
+            vectors.remove(gone)
+            add_chunks(self._keywords, vectors, [chunk for chunk in latest.values() if chunk is not None])
             position = changes[-1].sequence
             self._unsaved += len(latest)
         if position > self._position:
             self._keywords.commit()
             self._position = position
 
-    def _remove(self, chunk_ids: list[int]) -> None:
-        ids = np.array(chunk_ids, dtype=np.int64)
-        self._keywords.remove(ids)
-        self._vectors.remove(ids)
+    def _compact(self) -> None:
+        """Serve from the base that another process has built, or build one while this one is served."""
+        try:
+            if self._compaction.is_running or self._adopt_base():
+                return
+        except (IndexCorruptError, OSError) as error:  # just replaced, perhaps; the next snapshot will do
+            logger.info("the %r does not take the newest snapshot: %s", self, error)
+        self._compaction.start(self._vectors, self.save)
+
+    def _adopt_base(self) -> bool:
+        manifest = snapshots.read_manifest(self._directory)
+        if manifest is None or manifest.contents != self._contents:
+            return False
+        newer = manifest.position > self._base_position
+        if not newer or manifest.vectors.get("base") in (None, self._vectors.base_name):
+            return False
+        with locked(self._directory / LOCK):
+            vectors = self._load_vectors(snapshots.verify(self._directory, manifest, self._contents))
+        with self._database.snapshot() as session:
+            self._replay(session, vectors, manifest.position)
+        self._vectors, self._base_position = vectors, manifest.position
+        return True
+
+    def _load_vectors(self, snapshot: Path) -> VectorIndex:
+        return VectorIndex.load(snapshot / VECTORS, self._working.path / VECTORS, self._vector_settings)
 
     def _load_or_rebuild(self) -> None:
         try:
@@ -313,12 +340,12 @@ class LocalIndex:
         folder = snapshots.verify(self._directory, manifest, self._contents)
         link_files(folder / KEYWORDS, self._working.path / KEYWORDS)
         self._keywords = self._open_keywords(self._working.path / KEYWORDS)
-        self._vectors = VectorIndex.load(folder / VECTORS)
-        self._position = manifest.position
+        self._vectors = self._load_vectors(folder)
+        self._position = self._base_position = manifest.position
         with self._database.snapshot() as session:
             if index_log.position(session, self._corpus.id) < manifest.position:
                 raise IndexCorruptError(str(folder), "the database was restored to an earlier state")
-            self._replay(session)
+            self._replay(session, self._vectors, self._position)
             expected = index_log.count_searchable(session, self._corpus.id)
         if not len(self._vectors) == len(self._keywords) == expected:
             counts = f"{len(self._vectors)} vectors and {len(self._keywords)} texts for {expected} chunks"
@@ -328,13 +355,16 @@ class LocalIndex:
     def _rebuild(self, working: WorkingFolder) -> None:
         """Fill new indexes, and put them in place of those there may be once they are complete."""
         keywords = self._open_keywords(working.path / "rebuilt")
-        vectors = VectorIndex(self._corpus.dimension)
+        vectors = VectorIndex(self._corpus.dimension, working.path / VECTORS, self._vector_settings)
         with self._database.snapshot() as session:
             position = index_log.position(session, self._corpus.id)
             for chunks in batches(index_log.snapshot_rows(session, self._corpus.id)):
                 add_chunks(keywords, vectors, chunks)
         keywords.commit()
-        self._keywords, self._vectors, self._position = keywords, vectors, position
+        if vectors.is_compaction_due:
+            vectors.compact()
+        self._keywords, self._vectors = keywords, vectors
+        self._position = self._base_position = position
 
     def _is_save_due(self) -> bool:
         """Tell whether so much has changed that a snapshot, whose cost grows with size, is worth writing."""
@@ -352,7 +382,8 @@ class LocalIndex:
         with suppress(IndexCorruptError):
             manifest = snapshots.read_manifest(self._directory)
             if manifest is not None and manifest.contents == self._contents:
-                return manifest.position < self._position
+                other_base = manifest.vectors.get("base") != self._vectors.base_name
+                return (manifest.position, False) < (self._position, other_base)
         return True
 
     def _write_snapshot(self) -> None:
@@ -360,5 +391,6 @@ class LocalIndex:
             self._keywords.save(folder / KEYWORDS)
             self._vectors.save(folder / VECTORS)
 
-        snapshots.write(self._directory, self._contents, self._position, len(self), fill)
+        about = snapshots.About(self._position, len(self), self._vectors.describe())
+        snapshots.write(self._directory, self._contents, about, fill)
         self._unsaved = 0

@@ -16,7 +16,7 @@ from uuid import uuid4
 from store.errors import IndexCorruptError
 from store.index.files import replace_file, sha256_of_files, sync_files
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 
 
@@ -36,14 +36,28 @@ class Contents:
 
 
 @dataclass(frozen=True)
+class About:
+    """Up to where in the log a snapshot goes, how many chunks it has and how their vectors are searched."""
+
+    position: int
+    chunks: int
+    vectors: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """The description of a snapshot; `files` gives the SHA-256 of every file by its path in `folder`."""
+    """The description of a snapshot.
+
+    `files` gives the SHA-256 of every file by its path in `folder`, `vectors` how vectors are searched and
+    what was measured of it (`VectorIndex.describe`).
+    """
 
     contents: Contents
     position: int
     chunks: int
     folder: str
     files: Mapping[str, str]
+    vectors: Mapping[str, Any]
 
 
 def read_manifest(directory: Path) -> Manifest | None:
@@ -83,16 +97,16 @@ def verify(directory: Path, manifest: Manifest, expected: Contents) -> Path:
     return folder
 
 
-def write(
-    directory: Path, contents: Contents, position: int, chunks: int, fill: Callable[[Path], None]
-) -> None:
+def write(directory: Path, contents: Contents, about: About, fill: Callable[[Path], None]) -> None:
     """Make a new snapshot of what `fill` writes into the folder it is given, in place of the last one."""
     folder = directory / f"snapshot-{uuid4().hex}"
     folder.mkdir()
     try:
         fill(folder)
         sync_files(folder)
-        manifest = Manifest(contents, position, chunks, folder.name, sha256_of_files(folder))
+        manifest = Manifest(
+            contents, about.position, about.chunks, folder.name, sha256_of_files(folder), about.vectors
+        )
         replace_file(directory / MANIFEST, json.dumps(asdict(manifest), indent=1))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -103,7 +117,8 @@ def write(
 
 
 def _check_types(manifest: Manifest) -> None:
-    for name, wanted in (("position", int), ("chunks", int), ("folder", str), ("files", dict)):
+    kinds = {"position": int, "chunks": int, "folder": str, "files": dict, "vectors": dict}
+    for name, wanted in kinds.items():
         value = getattr(manifest, name)
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise TypeError(f"its {name} is {value!r}")

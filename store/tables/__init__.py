@@ -1,6 +1,14 @@
 """The tables of the database; importing this package registers all of them on `Base.metadata`."""
 
-from store.tables.access import GroupRow, IdempotentRequestRow, KeyRow, MemberRow, UserRow
+from store.tables.access import (
+    DocumentReaderRow,
+    GrantRow,
+    GroupRow,
+    IdempotentRequestRow,
+    KeyRow,
+    MemberRow,
+    UserRow,
+)
 from store.tables.audit import AuditRow
 from store.tables.base import Base, among
 from store.tables.conversations import (
@@ -20,6 +28,7 @@ from store.tables.documents import (
     SignatureRow,
 )
 from store.tables.jobs import JobDocumentRow, JobRow, JobUploadRow
+from store.tables.limits import AllowanceRow
 from store.tables.logins import FailureRow, LoginRow, PasswordRow
 from store.tables.queues import (
     QueueDefinitionRow,
@@ -33,16 +42,19 @@ from store.tables.sealing import DataKeyRow
 from store.tables.vault import VaultOpeningRow, VaultRow
 
 __all__ = [
+    "AllowanceRow",
     "AuditRow",
     "Base",
     "ChunkRow",
     "CorpusRow",
     "CorrectionRow",
     "DataKeyRow",
+    "DocumentReaderRow",
     "DocumentRow",
     "DocumentVersionRow",
     "FailureRow",
     "FeedbackRow",
+    "GrantRow",
     "GroupRow",
     "IdempotentRequestRow",
     "IndexLogRow",

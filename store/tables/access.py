@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from store.tables.base import Base, BytewiseText, CreatedAt, Moment, UuidId
+from store.tables.base import Base, BigId, BytewiseText, CreatedAt, Moment, UuidId
 
 _IS_ROLE = "role IN ('reader', 'contributor', 'reviewer', 'administrator')"
 
@@ -47,6 +48,40 @@ class MemberRow(Base):
     )
 
 
+class GrantRow(Base):
+    """What a user, or a group, may do with a corpus; `level` is read, write or manage."""
+
+    __tablename__ = "grants"
+    __table_args__ = (
+        UniqueConstraint("corpus_id", "user_id"),
+        UniqueConstraint("corpus_id", "group_id"),
+        CheckConstraint("level IN ('read', 'write', 'manage')", name="level"),
+        CheckConstraint("num_nonnulls(user_id, group_id) = 1", name="names_one"),
+    )
+
+    id: Mapped[BigId]
+    corpus_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("corpora.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+    level: Mapped[str]
+
+
+class DocumentReaderRow(Base):
+    """A user, or a group, on a document's own list."""
+
+    __tablename__ = "document_readers"
+    __table_args__ = (
+        UniqueConstraint("document_id", "user_id"),
+        UniqueConstraint("document_id", "group_id"),
+        CheckConstraint("num_nonnulls(user_id, group_id) = 1", name="names_one"),
+    )
+
+    id: Mapped[BigId]
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("groups.id", ondelete="CASCADE"), index=True)
+
+
 class KeyRow(Base):
     """An API key; only a hash of its secret is kept."""
 
@@ -61,6 +96,11 @@ class KeyRow(Base):
     created_at: Mapped[CreatedAt]
     revoked_at: Mapped[Moment | None]
     expires_at: Mapped[Moment | None]
+    corpora: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger()))
+    verbs: Mapped[list[str] | None] = mapped_column(ARRAY(Text()))
+    last_used_at: Mapped[Moment | None]
+    previous_hash: Mapped[BytewiseText | None] = mapped_column(unique=True)
+    previous_expires_at: Mapped[Moment | None]
 
 
 class IdempotentRequestRow(Base):

@@ -19,4 +19,5 @@ class CorpusRow(Base):
     encoder_revision: Mapped[str]
     dimension: Mapped[int]
     settings: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    restricted: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[CreatedAt]

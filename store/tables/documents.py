@@ -29,14 +29,16 @@ class DocumentRow(Base):
     __table_args__ = (
         UniqueConstraint("corpus_id", "source"),
         Index(None, "corpus_id", "sha256"),
-        # At most one document of a corpus is indexed for a text; the others are its duplicates.
+        # At most one document of a corpus is indexed for a text; the others are its duplicates. Those
+        # with lists of their own stand for themselves: not everybody could see what stood for them.
         Index(
             "uq_documents_current_text",
             "corpus_id",
             "sha256",
             unique=True,
-            postgresql_where=text("status = 'current'"),
+            postgresql_where=text("status = 'current' AND NOT restricted"),
         ),
+        Index("ix_documents_restricted", "corpus_id", postgresql_where=text("restricted")),
         Index(None, "duplicate_of", postgresql_where=text("duplicate_of IS NOT NULL")),
         Index(None, "metadata", postgresql_using="gin", postgresql_ops={"metadata": "jsonb_path_ops"}),
         CheckConstraint("status IN ('current', 'duplicate', 'near_duplicate', 'removed')", name="status"),
@@ -60,6 +62,7 @@ class DocumentRow(Base):
     duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("documents.id"))
     similarity: Mapped[float | None]
     kept_apart: Mapped[bool] = mapped_column(server_default=text("false"))
+    restricted: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 

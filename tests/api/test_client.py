@@ -23,6 +23,7 @@ from api.schemas.answers import AskBody, SearchBody
 from api.schemas.documents import CorpusBody, DocumentBody
 from api.schemas.openai import ChatBody, Message
 from api.schemas.openai_files import StoreFileBody
+from api.schemas.queries import ReplayBody
 from api.schemas.sessions import FeedbackBody, SessionBody, SessionChangeBody
 from api.settings import load_settings
 from store.feedback import Thumb
@@ -115,6 +116,17 @@ def test_client_uses_the_routes_of_openai_and_looks_after_corpora(
         actions = {act.action for act in client.each(upkeep_calls.list_acts())}
         assert "document.delete" in actions
         assert client.send(upkeep_calls.list_openings()).openings == []
+
+
+def test_client_reviews_answers(clients: Clients, handbook: str) -> None:
+    with Client(clients.url, key_of(clients, Role.REVIEWER)) as client:
+        answer = client.send(calls.ask(ASKED))
+        again = client.send(review_calls.replay(answer.response_id, ReplayBody()))
+        assert again.answer.response_id != answer.response_id
+        assert client.send(review_calls.explain_query("abstained:true")).fault is None
+        client.send(review_calls.list_scores(answer.response_id))
+        assert list(client.each(review_calls.list_corrections())) == []
+        assert list(client.each(review_calls.list_queues(mine=True))) == []
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from sqlalchemy import text
 from store import access
 from store.postgres import Database
 from store.types import Role
+from tests.api.test_limits import certificate
 
 RUN = "from api.cli import main; main()"
 RUN_AND_TELL = """
@@ -96,6 +98,17 @@ def test_servers_share_a_port_and_one_goes_on_when_the_other_stops(environment: 
             second.send_signal(signal.SIGTERM)
             assert second.wait(30) == 0
         assert [httpx.get(f"{url}/health", timeout=60).status_code for _ in range(4)] == [200] * 4
+
+
+@pytest.mark.slow
+def test_server_speaks_https_with_a_certificate(environment: dict[str, str], tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "one")
+    with server(environment, "--tls-cert", str(cert), "--tls-key", str(key), "--json") as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        assert url.startswith("https://127.0.0.1:")
+        trusted = ssl.create_default_context(cafile=str(cert))
+        assert httpx.get(f"{url}/health", verify=trusted).json() == {"status": "ok"}
 
 
 def test_port_in_use_is_2_and_says_how_to_choose_another(environment: dict[str, str]) -> None:

@@ -137,6 +137,17 @@ def test_stream_of_a_deleted_corpus_is_not_shown_again(
     assert_problem(reader.get(f"/v1/ask/streams/{events[0].id.partition(':')[0]}"), 404, "corpus")
 
 
+def test_stream_with_a_document_that_is_gone_is_not_shown_again(
+    reader: httpx.Client, contributor: httpx.Client, handbook: str
+) -> None:
+    events = whole(reader.post("/v1/ask", json=ASKED))
+    path = f"/v1/ask/streams/{events[0].id.partition(':')[0]}"
+    assert reader.get(path).status_code == 200
+    document_id = events[0].data["hits"][0]["document_id"]
+    contributor.delete(f"/v1/documents/{document_id}").raise_for_status()
+    assert_problem(reader.get(path), 404, "Ask again")
+
+
 def test_work_ends_when_nobody_comes_back_and_the_stream_says_so(
     *,
     settings: Settings,

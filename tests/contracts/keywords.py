@@ -266,6 +266,12 @@ class KeywordContract:
         ]  # fmt: skip
 
     @pytest.mark.parametrize(
+        "joined", ["state-of-the-art", "and/or", "e.g.", "U.S.", "note:this", "_", "___"]
+    )
+    def test_words_that_a_sign_joins_are_no_identifiers(self, joined: str):
+        assert not any("\ue000" in term for term in Analysis().terms(joined))
+
+    @pytest.mark.parametrize(
         "whole",
         [
             "max_tokens", "__init__", "os.path.join", "ORA-00942", "/usr/lib/x.py", "v1.2.3", "COVID-19",

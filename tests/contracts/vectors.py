@@ -20,15 +20,18 @@ def units(count: int, seed: int = 0) -> np.ndarray:
 
 
 class VectorContract:
-    def make(self) -> Any:
+    changes = 50
+    """How many times a test changes the index while others search it."""
+
+    def make(self, folder: Path) -> Any:
         raise NotImplementedError
 
     def reload(self, index: Any, path: Path) -> Any:
         raise NotImplementedError
 
     @pytest.fixture
-    def index(self) -> Any:
-        return self.make()
+    def index(self, tmp_path: Path) -> Any:
+        return self.make(tmp_path)
 
     def test_search_gives_the_largest_inner_products(self, index: Any):
         vectors, queries = units(100), units(30, seed=1)
@@ -113,6 +116,15 @@ class VectorContract:
             index.search(vectors, 1)
         assert len(index) == 0
 
+    def test_a_query_without_length_finds_nothing(self, index: Any):
+        index.add(numbers(1, 2), units(2))
+        found = index.search(np.stack([np.zeros(DIMENSION, dtype=np.float32), units(1)[0]]), 5)
+        assert [len(ranking) for ranking in found] == [0, 2]
+
+    def test_a_vector_without_length_does_no_harm(self, index: Any):
+        index.add(numbers(1, 2), np.stack([np.zeros(DIMENSION, dtype=np.float32), units(1)[0]]))
+        assert index.search(units(1), 5)[0].ids.tolist() == [2, 1]
+
     @pytest.mark.parametrize("shape", [(2, DIMENSION + 1), (DIMENSION,), (1, 2, DIMENSION)])
     def test_another_shape_is_refused(self, index: Any, shape: tuple[int, ...]):
         with pytest.raises(ValueError, match=f"expected \\(n, {DIMENSION}\\)"):
@@ -153,11 +165,11 @@ class VectorContract:
         threads = [threading.Thread(target=search) for _ in range(3)]
         for thread in threads:
             thread.start()
-        for i in range(50):
+        for i in range(self.changes):
             index.add(np.arange(1000 + 100 * i, 1100 + 100 * i), units(100, seed=i))
             index.remove(np.arange(1000 + 100 * i, 1050 + 100 * i))
         done.set()
         for thread in threads:
             thread.join()
         assert not wrong
-        assert len(index) == 500 + 50 * 50
+        assert len(index) == 500 + 50 * self.changes

@@ -66,6 +66,7 @@ def test_pieces_that_belong_together_are_joined() -> None:
         "What was the the lighthouse called?",
         "What is it? And who built it?",
         "Tell me all about the lighthouse?",
+        "What kind of [MASK] was the lighthouse?",
     ],
 )
 def test_what_is_no_question_or_tells_its_answer_is_dropped(question: str) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from store.index.local import LocalIndex, LocalIndexes
 from store.index.query import parse
 from store.index.rank_bm25_index import RankBM25Index
 from store.index.tantivy_index import TantivyIndex
+from store.index.vectors import VectorSettings
 from store.postgres import Database
 from store.types import Corpus
 from tests.fake_encoder import FakeEncoder
@@ -214,16 +216,18 @@ def set_in_manifest(directory: Path, **fields: Any) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
-    "vectors": lambda directory: flip_a_byte(snapshot_file(directory, "vectors.faiss")),
+    "vectors": lambda directory: flip_a_byte(snapshot_file(directory, "vectors/recent.faiss")),
     "terms": lambda directory: flip_a_byte(snapshot_file(directory, "keywords/*.term")),
     "missing file": lambda directory: snapshot_file(directory, "keywords/*.fieldnorm").unlink(),
-    "added file": lambda directory: snapshot_file(directory, "vectors.faiss").with_name("x").write_text(""),
+    "added file": lambda directory: (
+        snapshot_file(directory, "vectors/recent.faiss").with_name("x").write_text("")
+    ),
     "cut manifest": lambda directory: os.truncate(directory / "manifest.json", 100),
     "empty manifest": lambda directory: os.truncate(directory / "manifest.json", 0),
     "no object": lambda directory: (directory / "manifest.json").write_text("[1]"),
     "unknown field": lambda directory: edit_manifest(directory, '"position"', '"place"'),
-    "format": lambda directory: edit_manifest(directory, '"format_version": 1', '"format_version": 0'),
-    "analysis": lambda directory: edit_manifest(directory, '"analysis_version": 2', '"analysis_version": 1'),
+    "format": lambda directory: edit_manifest(directory, '"format_version": 2', '"format_version": 1'),
+    "analysis": lambda directory: edit_manifest(directory, '"analysis_version": 3', '"analysis_version": 2'),
     "engine": lambda directory: edit_manifest(directory, '"tantivy ', '"tantivy 0.'),
     "language": lambda directory: edit_manifest(directory, '"language": "english"', '"language": "dutch"'),
     "encoder": lambda directory: edit_manifest(directory, '"encoder": "fake"', '"encoder": "real"'),
@@ -232,6 +236,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "position": lambda directory: edit_manifest(directory, '"position": ', '"position": 9'),
     "position of a wrong type": lambda directory: set_in_manifest(directory, position="x"),
     "folder of a wrong type": lambda directory: set_in_manifest(directory, folder=5),
+    "vectors of a wrong type": lambda directory: set_in_manifest(directory, vectors="exact"),
     "files of a wrong type": lambda directory: set_in_manifest(directory, files=[]),
     "contents of a wrong type": lambda directory: set_in_manifest(directory, contents=5),
 }
@@ -553,6 +558,92 @@ def test_conditions_are_fulfilled_by_all_chunks_that_are_given(
     assert having("+big -owl") == ["big fox"]
     assert having("-owl") == ["big fox", "elk"]
     assert having("+elk +owl") == []
+
+
+SMALL = VectorSettings(exact_below=100)
+
+
+def assert_nearest(database: Database, index: LocalIndex, line: str) -> None:
+    """The nearest is this line, or one that the encoder cannot tell from it."""
+    found = nearest(database, index, f"Zoo {line}")
+    assert np.array_equal(*ENCODER.encode([line, found]))
+
+
+def wait_for_base(index: LocalIndex, before: str | None = None) -> str:
+    """The name of the index's next base, once it is saved."""
+    for _ in range(600):
+        index.refresh()
+        name = index.describe_vectors()["base"]
+        if name != before and not index._compaction.is_running:
+            assert isinstance(name, str)
+            return name
+        time.sleep(0.05)
+    raise AssertionError("no base was built")
+
+
+def test_a_large_index_builds_a_base_in_the_background_and_saves_it(
+    *,
+    database: Database,
+    corpus: Corpus,
+    directory: Path,
+    opened: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    index = opened(vectors=SMALL)
+    put(database, corpus, "a", "\n".join(f"owl number{i}" for i in range(150)))
+    name = wait_for_base(index)
+    assert len(index) == 150
+    assert_nearest(database, index, "owl number77")
+    put(database, corpus, "b", "the fox")
+    assert snapshots.read_manifest(directory).vectors["base"] == name
+    forbid_rebuilding(monkeypatch)
+    again = opened(vectors=SMALL)
+    assert again.describe_vectors()["base"] == name
+    assert_nearest(database, again, "the fox")
+
+
+def test_a_rebuilt_large_index_has_a_base_at_once(database: Database, corpus: Corpus, opened: Opener):
+    put(database, corpus, "a", "\n".join(f"owl number{i}" for i in range(150)))
+    index = opened(vectors=SMALL)
+    assert index.describe_vectors()["vectors"] == 150
+    assert_nearest(database, index, "owl number9")
+
+
+def test_an_index_takes_the_base_that_another_process_has_built(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener
+):
+    first, second = opened(vectors=SMALL), opened(vectors=SMALL)
+    put(database, corpus, "a", "\n".join(f"owl number{i}" for i in range(150)))
+    name = wait_for_base(first)
+    put(database, corpus, "b", "the fox")
+    remove(database, corpus, "a")
+    put(database, corpus, "c", "\n".join(f"elk number{i}" for i in range(120)))
+    assert wait_for_base(second) == name
+    assert len(second) == 121
+    assert by_keyword(database, second, "owl") == []
+    assert_nearest(database, second, "the fox")
+    assert_nearest(database, second, "elk number5")
+    rows = list(directory.glob("working-*/vectors/*/rows.faiss"))
+    assert len({path.stat().st_ino for path in rows}) == 1
+
+
+def test_a_base_that_cannot_be_built_is_logged_and_the_index_goes_on(
+    *,
+    database: Database,
+    corpus: Corpus,
+    opened: Opener,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    index = opened(vectors=SMALL)
+    put(database, corpus, "a", "\n".join(f"owl number{i}" for i in range(150)))
+    with monkeypatch.context() as patch:
+        patch.setattr("store.index.vectors.build", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+        index.refresh()
+        index._compaction._thread.join()
+    assert "building the base of a vector index failed: OSError: disk full" in caplog.text
+    assert_nearest(database, index, "owl number77")
+    wait_for_base(index)
 
 
 def test_local_indexes_open_a_corpus_once(database: Database, corpus: Corpus, tmp_path: Path):

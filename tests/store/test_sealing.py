@@ -5,11 +5,24 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from store import conversations, erasure, feedback, sealed_log, sealing, sessions
+from store import (
+    conversations,
+    corrections,
+    erasure,
+    feedback,
+    resealing,
+    score_definitions,
+    scores,
+    sealing,
+    sessions,
+)
 from store.errors import EncryptionKeyError
 from store.feedback import FeedbackFilter, Thumb
 from store.postgres import Database
 from store.responses import ResponseFilter, Turn
+from store.score_definitions import ScoreKind, ScoreShape
+from store.scores import NewScore, ScoreSource
+from store.sealed_text import MARK, read_text, stored_text
 from store.sealing import MasterKey, Sealed, Sealer
 from store.sessions import Place
 from store.tables import Base, DataKeyRow, ResponseRow
@@ -24,7 +37,8 @@ SAID = {
     "body": {"answer": "Scattering of sunbeams.", "query": "why heaven blue"},
     "parameters": {"filters": {"about": "heaven"}},
 }
-PLAIN = ["heaven", "sunbeam", "Scattering", "applause", "Rayleigh"]
+PLAIN = ["heaven", "sunbeam", "Scattering", "applause", "Rayleigh", "aerosol", "candour", "limelight"]
+ALL = {"responses": 1, "feedback": 1, "corrections": 1, "scores": 1}
 
 
 @pytest.fixture
@@ -44,6 +58,10 @@ def log(database: Database, corpus: Corpus) -> UUID:
     with database.transaction() as session:
         response_id = conversations.record_response(session, new_response(session, corpus, **SAID))
         feedback.give(session, response_id, "eve", comment="My applause.", correction="Rayleigh's.")
+        corrections.record(session, response_id, "rita", "Thinner aerosols.", comment="With candour.")
+        score_definitions.ensure(session, "tone", ScoreShape(ScoreKind.NUMERIC))
+        score = NewScore("tone", 1.0, ScoreSource.PERSON, "rita", comment="In the limelight.")
+        scores.record(session, response_id, [score])
     return response_id
 
 
@@ -80,7 +98,12 @@ def test_log_is_read_as_it_was_written(sealed: Database, logged: UUID) -> None:
     assert response.summary == listed
     assert summary.first_question == SAID["question"]
     assert turn == Turn("Why is the heaven blue?", "why heaven blue", "Scattering of sunbeams.")
+    with sealed.transaction() as session:
+        [corrected] = corrections.of_response(session, logged)
+        [score] = scores.of_response(session, logged)
     assert (said.comment, said.correction) == ("My applause.", "Rayleigh's.")
+    assert (corrected.original, corrected.answer) == (SAID["answer"], "Thinner aerosols.")
+    assert (corrected.comment, score.comment) == ("With candour.", "In the limelight.")
 
 
 def test_feedback_that_is_given_again_takes_the_place_of_the_first(sealed: Database, logged: UUID) -> None:
@@ -104,15 +127,15 @@ def test_plain_rows_stay_readable_and_can_be_sealed(database: Database, corpus: 
     with database.transaction() as session:
         assert conversations.get_response(session, plain).body == SAID["body"]
         assert found(session, "eaven") == [plain]
-    assert sealed_log.seal_all(database) == {"responses": 1, "feedback": 1}
-    assert sealed_log.seal_all(database) == {"responses": 0, "feedback": 0}
-    sealed_log.compact(database)
+    assert resealing.seal_all(database) == ALL
+    assert resealing.seal_all(database) == dict.fromkeys(ALL, 0)
+    resealing.compact(database)
     assert [word for word in PLAIN if word in dump(database)] == []
     with database.transaction() as session:
         assert found(session, "heaven") == [plain]
         assert conversations.get_response(session, plain).citations[0].quote == "scattering"
-        counts = sealed_log.counts(session)
-    assert [(c.sealed, c.plain) for c in counts.values()] == [(1, 0), (1, 0)]
+        counts = resealing.counts(session)
+    assert [(c.sealed, c.plain) for c in counts.values()] == [(1, 0)] * 4
 
 
 def test_row_cannot_be_passed_off_as_another(sealed: Database, corpus: Corpus, logged: UUID) -> None:
@@ -187,8 +210,8 @@ def test_rows_are_sealed_anew_with_new_data_keys(sealed: Database, logged: UUID)
         old = session.execute(select(ResponseRow.data_key_id, ResponseRow.words)).one()
     assert sealed.sealer is not None
     sealed.sealer.renew()
-    assert sealed_log.seal_all(sealed, again=True) == {"responses": 1, "feedback": 1}
-    assert sealed_log.seal_all(sealed, again=True) == {"responses": 0, "feedback": 0}
+    assert resealing.seal_all(sealed, again=True) == ALL
+    assert resealing.seal_all(sealed, again=True) == dict.fromkeys(ALL, 0)
     with sealed.transaction() as session:
         new = session.execute(select(ResponseRow.data_key_id, ResponseRow.words)).one()
         assert new.data_key_id != old.data_key_id
@@ -200,11 +223,13 @@ def test_rows_are_sealed_anew_with_new_data_keys(sealed: Database, logged: UUID)
 
 def test_person_is_forgotten_in_sealed_rows(sealed: Database, logged: UUID) -> None:
     def cover(value: str) -> str:
-        return value.replace("sunbeams", "█" * 8).replace("applause", "█" * 8)
+        for word in ("sunbeams", "applause", "aerosols", "limelight"):
+            value = value.replace(word, "█" * len(word))
+        return value
 
     for write in (False, True):
         with sealed.transaction() as session:
-            assert erasure.cover_elsewhere(session, cover, write=write) == {"responses": 1, "feedback": 1}
+            assert erasure.cover_elsewhere(session, cover, write=write) == ALL
     with sealed.transaction() as session:
         assert erasure.cover_elsewhere(session, cover, write=True) == {}
         response = conversations.get_response(session, logged)
@@ -222,3 +247,16 @@ def test_key_that_the_database_lost_seals_nothing(sealed: Database, corpus: Corp
         session.execute(text("DELETE FROM data_keys"))
     with pytest.raises(Exception, match="data_key_id"):
         log(sealed, corpus)
+
+
+def test_text_that_looks_sealed_is_stored_as_what_it_is(database: Database, corpus: Corpus) -> None:
+    forged = f"{MARK}{MARK}not sealed"
+    with database.transaction() as session:
+        stored = stored_text(session, "x", forged)
+        assert read_text(session, "x", stored) == stored == "not sealed"
+    database.seal_with(MasterKey(SECRET))
+    with database.transaction() as session:
+        stored = stored_text(session, "x", forged)
+        assert read_text(session, "x", stored) == forged
+        with pytest.raises(EncryptionKeyError, match="another row"):
+            read_text(session, "y", stored)

@@ -1,0 +1,205 @@
+"""What may be seen by whom, as conditions that every read of documents and of the log carries.
+
+A corpus is open to all users of the installation, or restricted to those it was granted to. A document may
+have a list of its own: then only those on it, and the managers of its corpus, can see it. All conditions are
+worked out by PostgreSQL for each statement, so a right that is taken away is gone for the next one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, not_, or_, select, true
+from sqlalchemy.orm import Session
+
+from store.tables import (
+    ChunkRow,
+    CorpusRow,
+    DocumentReaderRow,
+    DocumentRow,
+    GrantRow,
+    JobRow,
+    MemberRow,
+    ResponseCitationRow,
+    ResponseHitRow,
+    ResponseRow,
+    SessionRow,
+    among,
+)
+from store.types import Level
+
+
+@dataclass(frozen=True)
+class Reader:
+    """On whose behalf something is read; where a reader is None, on that of the program itself.
+
+    `sees_all` is an administrator, whom no list keeps out; `corpora` are the ids of those that the key is
+    held to, None: all.
+    """
+
+    user_id: UUID
+    sees_all: bool = False
+    corpora: frozenset[int] | None = None
+
+
+def corpus_visible(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `CorpusRow` that the reader may know of it."""
+    if reader is None:
+        return true()
+    inside = true() if reader.corpora is None else among(CorpusRow.id, sorted(reader.corpora))
+    if reader.sees_all:
+        return inside
+    granted = exists().where(GrantRow.corpus_id == CorpusRow.id, _names(GrantRow, reader))
+    return and_(inside, or_(not_(CorpusRow.restricted), granted))
+
+
+def visible_corpora(reader: Reader | None) -> Select[int]:
+    """The ids of the corpora that the reader may know of."""
+    # Also where the statement around it reads corpora: these are others.
+    return select(CorpusRow.id).where(corpus_visible(reader)).correlate(None)
+
+
+def document_visible(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `DocumentRow` that the reader may see the document."""
+    if reader is None or (reader.sees_all and reader.corpora is None):
+        return true()
+    inside = DocumentRow.corpus_id.in_(visible_corpora(reader))
+    return inside if reader.sees_all else and_(inside, not_(document_hidden(reader)))
+
+
+def document_hidden(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `DocumentRow` that its own list keeps the reader out, whatever its corpus says."""
+    if reader is None or reader.sees_all:
+        return not_(true())
+    listed = exists().where(
+        DocumentReaderRow.document_id == DocumentRow.id, _names(DocumentReaderRow, reader)
+    )
+    manages = exists().where(
+        GrantRow.corpus_id == DocumentRow.corpus_id,
+        GrantRow.level == Level.MANAGE,
+        _names(GrantRow, reader),
+    )
+    return and_(DocumentRow.restricted, not_(or_(listed, manages)))
+
+
+def has_lists(session: Session, corpus_id: int) -> bool:
+    """Whether a document of the corpus has a list of its own."""
+    statement = select(exists().where(DocumentRow.corpus_id == corpus_id, DocumentRow.restricted))
+    return bool(session.scalar(statement))
+
+
+def hides(session: Session, corpus_id: int, reader: Reader | None) -> bool:
+    """Whether something in a corpus that the reader may know of is hidden from it."""
+    if reader is None or reader.sees_all:
+        return False
+    hidden = exists().where(DocumentRow.corpus_id == corpus_id, document_hidden(reader))
+    return bool(session.scalar(select(hidden)))
+
+
+def hidden_sources(
+    session: Session, corpus_id: int, sources: Sequence[str], reader: Reader | None
+) -> set[str]:
+    """Those of the sources whose documents, removed ones too, are hidden from the reader."""
+    if reader is None or reader.sees_all:
+        return set()
+    statement = select(DocumentRow.source).where(
+        DocumentRow.corpus_id == corpus_id,
+        among(DocumentRow.source, list(sources)),
+        document_hidden(reader),
+    )
+    return set(session.scalars(statement))
+
+
+def all_visible(session: Session, documents: Sequence[UUID], reader: Reader | None) -> bool:
+    """Whether the reader may see every one of these documents; those that are gone do not count."""
+    hidden = exists().where(among(DocumentRow.id, list(documents)), not_(document_visible(reader)))
+    return not session.scalar(select(hidden))
+
+
+def response_visible(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `ResponseRow`: the reader asked itself, or may see all that was found and cited."""
+    if reader is None:
+        return true()
+    inside = _held_to(reader, ResponseRow)
+    if reader.sees_all:
+        return inside
+    found = (
+        select(literal(1))
+        .select_from(ResponseHitRow)
+        .join(ChunkRow, ChunkRow.id == ResponseHitRow.chunk_id)
+        .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
+        .where(ResponseHitRow.response_id == ResponseRow.id, document_hidden(reader))
+    )
+    cited = (
+        select(literal(1))
+        .select_from(ResponseCitationRow)
+        .join(DocumentRow, DocumentRow.id == ResponseCitationRow.document_id)
+        .where(ResponseCitationRow.response_id == ResponseRow.id, document_hidden(reader))
+    )
+    open_to = ResponseRow.corpus_id.in_(visible_corpora(reader))
+    readable = and_(
+        open_to, not_(found.correlate(ResponseRow).exists()), not_(cited.correlate(ResponseRow).exists())
+    )
+    return and_(inside, or_(ResponseRow.user_id == reader.user_id, readable))
+
+
+def visible_responses(reader: Reader | None) -> Select[UUID]:
+    """The ids of the responses that the reader may see."""
+    return select(ResponseRow.id).where(response_visible(reader)).correlate(None)
+
+
+def may_see_response(session: Session, response_id: UUID, reader: Reader | None) -> bool:
+    """Whether there is such a response, and the reader may see it."""
+    statement = select(exists().where(ResponseRow.id == response_id, response_visible(reader)))
+    return bool(session.scalar(statement))
+
+
+def session_visible(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `SessionRow`: the reader's own, or one of whose responses none is withheld from it."""
+    if reader is None:
+        return true()
+    inside = _held_to(reader, SessionRow)
+    if reader.sees_all:
+        return inside
+    withheld = (
+        select(literal(1))
+        .select_from(ResponseRow)
+        .where(ResponseRow.session_id == SessionRow.id, not_(response_visible(reader)))
+        .correlate(SessionRow)
+    )
+    known = or_(SessionRow.corpus_id.is_(None), SessionRow.corpus_id.in_(visible_corpora(reader)))
+    return and_(inside, or_(SessionRow.user_id == reader.user_id, and_(known, not_(withheld.exists()))))
+
+
+def may_see_session(session: Session, session_id: UUID, reader: Reader | None) -> bool:
+    """Whether there is such a session, and the reader may see it."""
+    statement = select(exists().where(SessionRow.id == session_id, session_visible(reader)))
+    return bool(session.scalar(statement))
+
+
+def job_visible(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `JobRow`.
+
+    Jobs tell the names of documents and count them. So where documents of a corpus have lists of their own,
+    its jobs are shown to those who made them and to its managers only.
+    """
+    if reader is None:
+        return true()
+    inside = JobRow.corpus_id.in_(visible_corpora(reader))
+    if reader.sees_all:
+        return inside if reader.corpora is not None else true()
+    lists = exists().where(DocumentRow.corpus_id == JobRow.corpus_id, DocumentRow.restricted)
+    manages = exists().where(
+        GrantRow.corpus_id == JobRow.corpus_id, GrantRow.level == Level.MANAGE, _names(GrantRow, reader)
+    )
+    return and_(inside, or_(JobRow.user_id == reader.user_id, manages, not_(lists)))
+
+
+def _held_to(reader: Reader, row: type[ResponseRow] | type[SessionRow]) -> ColumnElement[bool]:
+    return true() if reader.corpora is None else among(row.corpus_id, sorted(reader.corpora))
+
+
+def _names(row: type[GrantRow] | type[DocumentReaderRow], reader: Reader) -> ColumnElement[bool]:
+    """The condition that an entry of a list names the reader, or a group that the reader is in."""
+    groups = select(MemberRow.group_id).where(MemberRow.user_id == reader.user_id)
+    return or_(row.user_id == reader.user_id, row.group_id.in_(groups))
