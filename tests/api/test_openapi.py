@@ -86,6 +86,7 @@ def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
         "/v1/sessions/{session_id}/export",
         "/v1/feedback",
         "/v1/feedback/{feedback_id}",
+        "/v1/exports/{what}",
         "/v1/score-definitions",
         "/v1/score-definitions/{name}",
         "/v1/responses/{response_id}/scores",
