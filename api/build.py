@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what these import takes seconds, and most commands need non
     from rag.generator.service import ServiceGenerator
     from rag.retriever.rerank import Reranker
     from rag.retriever.retriever import Retriever
+    from rag.scoring.answer import AnswerScorer
     from rag.search import Searcher
     from store.figures import IndexState
     from store.index.local import LocalIndexes
@@ -61,6 +62,7 @@ class Application:
     _answerer: "Lazy[Answerer]"
     _searcher: "Lazy[Searcher]"
     _names: "Lazy[Recogniser]"
+    _scorer: "Lazy[AnswerScorer]"
 
     @property
     def encoder(self) -> SharedEncoder:
@@ -108,6 +110,11 @@ class Application:
         return self._names.get()
 
     @property
+    def scorer(self) -> "AnswerScorer":
+        """What scores answers."""
+        return self._scorer.get()
+
+    @property
     def models_loaded(self) -> bool:
         """Whether a question would be answered without loading anything first."""
         return self._answerer.made is not None and self._shared.made is not None
@@ -149,6 +156,7 @@ class Application:
         """
         self._answerer.get()
         self._shared.get()
+        self._scorer.get()
 
     def corpus_to_fill(self, session: Session, name: str) -> Corpus:
         """The corpus of this name, made now if there is none, for the encoder of the settings.
@@ -202,10 +210,11 @@ def build(
     *,
     encoder: Lazy[SharedEncoder] | None = None,
     generator: "Lazy[Loaded] | None" = None,
+    scorer: "Lazy[AnswerScorer] | None" = None,
 ) -> Application:
     """Connect to the database and make the other parts ready to be loaded.
 
-    `encoder` and `generator` None are those that the settings name.
+    `encoder`, `generator` and `scorer` None are those that the settings name.
 
     Raises:
         DatabaseUnavailableError: PostgreSQL cannot be reached.
@@ -236,6 +245,7 @@ def build(
 
     encoder = encoder or Lazy(lambda: _load_encoder(settings))
     generator = generator or Lazy(lambda: _load_generator(settings))
+    scorer = scorer or Lazy(lambda: _load_scorer(settings, encoder))
     indexes = Lazy(make_indexes)
     shared = Lazy(lambda: _share(generator.get(), settings))
 
@@ -248,7 +258,9 @@ def build(
         from rag.answer import Answerer
         from rag.retriever.fusion import Fusion
 
-        return Answerer(database, retriever.get(), shared.get, Fusion(settings.fusion))
+        return Answerer(
+            database, retriever.get(), shared.get, Fusion(settings.fusion), load_scorer=scorer.get
+        )
 
     def make_searcher() -> "Searcher":
         from rag.retriever.fusion import Fusion
@@ -272,6 +284,7 @@ def build(
         _answerer=Lazy(make_answerer),
         _searcher=Lazy(make_searcher),
         _names=Lazy(lambda: _load_names(settings)),
+        _scorer=scorer,
     )
 
 
@@ -360,6 +373,17 @@ def _load_reranker(settings: Settings, shared: "Lazy[Batcher | ServiceGenerator]
 
     set_threads(settings.threads)
     return CrossEncoderReranker(Path(settings.reranker))
+
+
+def _load_scorer(settings: Settings, encoder: Lazy[SharedEncoder]) -> "AnswerScorer":
+    from rag.scoring.answer import AnswerScorer
+    from rag.scoring.groundedness import GroundednessScorer
+
+    if settings.scorer is None:
+        return AnswerScorer(None, encoder.get().encode)
+    set_threads(settings.threads)
+    precision = choose_precision(settings.generator_precision)
+    return AnswerScorer(GroundednessScorer(settings.scorer, precision), encoder.get().encode)
 
 
 def _load_names(settings: Settings) -> "Recogniser":

@@ -16,16 +16,19 @@ from typing import IO, Any
 from uuid import UUID
 
 from anyio import CancelScope, to_thread
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth import caller_with_key
 from api.build import Application
 from api.errors import IdempotencyKeyError, http_problem, problem_response
-from store import access, idempotency
-from store.errors import InvalidKeyError, StoreError
+from store import idempotency
+from store.errors import InvalidKeyError, RequestReusedError, StoreError
+from store.visibility import Reader, all_visible
 
 HEADER = "idempotency-key"
 NAME = re.compile(r"[\x21-\x7e]{1,200}")
@@ -36,12 +39,17 @@ KEPT_HEADERS = (b"content-type", b"etag", b"location")
 BOUNDARY = re.compile(r'boundary="?([^";]+)"?', re.IGNORECASE)
 
 
+ID = re.compile(rb"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+"""What in an answer may be the id of a document."""
+
+
 @dataclass(frozen=True)
 class Caller:
-    """Whose request it is: the id of the API key, and its secret."""
+    """Whose request it is: the id of the API key, its secret, and what may be shown to it."""
 
     key_id: UUID
     secret: str
+    reader: Reader
 
 
 class Idempotency:
@@ -89,7 +97,12 @@ class Idempotency:
             await problem_response(error)(scope, receive, send)
             return
         if isinstance(claimed, bytes):
-            await _replay(request.decrypted(claimed), send)
+            try:
+                result = await to_thread.run_sync(request.result, claimed)
+            except StoreError as error:
+                await problem_response(error)(scope, receive, send)
+                return
+            await _replay(result, send)
             return
         answer = _Answer(send, lambda result: request.complete(claimed, result))
         try:
@@ -163,9 +176,21 @@ class _Request:
         with self._parts.database.transaction() as session:
             idempotency.release(session, claimed, self._caller.key_id, self._name)
 
-    def decrypted(self, stored: bytes) -> bytes:
-        """What was stored, as it was."""
-        return _cipher(self._caller.secret).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], None)
+    def result(self, stored: bytes) -> bytes:
+        """What was stored, as it was.
+
+        Raises:
+            RequestReusedError: The key has another secret by now, or may not see any more what it was told.
+        """
+        try:
+            result = _cipher(self._caller.secret).decrypt(stored[:NONCE_BYTES], stored[NONCE_BYTES:], None)
+        except InvalidTag:
+            raise RequestReusedError(self._name) from None
+        told = {UUID(found.decode()) for found in ID.findall(base64.b64decode(json.loads(result)["body"]))}
+        with self._parts.database.transaction() as session:
+            if not all_visible(session, list(told), self._caller.reader):
+                raise RequestReusedError(self._name)
+        return result
 
 
 class _Answer:
@@ -236,8 +261,8 @@ def _caller(parts: Application, headers: Headers) -> Caller:
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise InvalidKeyError
-    with parts.database.transaction() as session:
-        return Caller(access.authenticate(session, secret).key.id, secret)
+    found = caller_with_key(parts, secret)
+    return Caller(found.id, secret, found.reader)
 
 
 def _cipher(secret: str) -> AESGCM:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,6 +34,11 @@ def default_data_dir() -> Path:
 def shipped_checkpoint() -> Path:
     """The folder of the generator that comes with the package."""
     return Path(__file__).resolve().parent.parent / "rag" / "checkpoints" / "default"
+
+
+def shipped_scorer() -> Path:
+    """The folder of the scorer that comes with the package."""
+    return shipped_checkpoint().with_name("scorer")
 
 
 def _path_as_text(value: object) -> object:
@@ -65,6 +70,8 @@ class Settings(BaseSettings):
     """How long an answer of an `openai:` generator may take."""
     generator_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What a checkpoint reads passages in; auto is bfloat16 where the processor computes in it."""
+    scorer: Path | None = Field(default_factory=shipped_scorer)
+    """The checkpoint that judges groundedness; `none`: words alone do."""
     keyword_engine: Literal["tantivy", "rank-bm25"] = "tantivy"
     """What keyword indexes are made with."""
     vector_recall: float = Field(0.99, ge=0.5, le=1)
@@ -157,6 +164,11 @@ class Settings(BaseSettings):
     """Who gets `/metrics`: nobody, whoever has a key with the role reviewer, or everybody."""
     otlp_endpoint: str | None = Field(None, pattern=r"^https?://.+")
     """Where traces are sent (OTLP over HTTP); None: nowhere, unless OpenTelemetry's variables say so."""
+
+    @field_validator("scorer", mode="before")
+    @classmethod
+    def _no_scorer(cls, value: object) -> object:
+        return None if value == "none" else value
 
     @property
     def checkpoint(self) -> Path:

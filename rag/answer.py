@@ -4,6 +4,7 @@ question → check → understand (a follow-up stands alone, words are spelt as 
          → search (keywords and vectors, fused) → read the best passages, widened if wanted → generate
          → cite: every copied piece becomes characters of a document, compared with its stored text
          → abstain when the passages probably do not hold the answer; then nothing is written
+         → score: is it borne out, does it answer, could it be remembered from training
          → log the whole of it → answer
 """
 
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 from rag import tracing
+from rag.answer_log import to_log
 from rag.citation import AnswerSentence, Citation, cite, sentences_of
 from rag.clock import Clock
 from rag.errors import AbandonedError, QuestionError
@@ -24,11 +26,13 @@ from rag.query.exchange import Exchange
 from rag.query.understand import QueryChange, understand
 from rag.retriever.retriever import Found, Fusion, Hit, Retriever
 from rag.retriever.widen import Context, Expand, widen
-from store import conversations, corpora, sessions
+from rag.scoring.answer import AnswerScorer, answer_to_score
+from store import conversations, corpora, evaluations, sessions
+from store.evaluations import Evaluation
 from store.index.analysis import clean
 from store.places import place_between
 from store.postgres import Database
-from store.responses import NewResponse, ResponseCitation, ResponseHit, Turn
+from store.responses import Turn
 from store.sessions import Place
 from store.types import Corpus
 from store.visibility import Reader
@@ -138,8 +142,14 @@ class Answerer:
         retriever: Retriever,
         load_generator: Callable[[], AnswerGenerator],
         fusion: Fusion = Fusion.WEIGHTED,
+        *,
+        load_scorer: Callable[[], AnswerScorer] | None = None,
     ) -> None:
-        """Put the parts together; the generator is asked for when a question needs it."""
+        """Put the parts together; generator and scorer are asked for when a question needs them.
+
+        Without `load_scorer` answers have no scores but their answerability.
+        """
+        self._load_scorer = load_scorer
         self.fusion = fusion
         self.database = database
         self.retriever = retriever
@@ -222,7 +232,19 @@ class Answerer:
             query=understood.query,
             query_changes=understood.changes,
         )
-        return self._record(request, question, corpus, place, draft)
+        with clock.stage("score"):
+            scores = self._score(understood.question, draft)
+        draft = replace(
+            draft,
+            scores=draft.scores | {score.name: score.value for score in scores},
+            timings_ms=clock.milliseconds(),
+        )
+        return self._record(request, question, corpus, place, draft, scores=scores)
+
+    def _score(self, question: str, answer: Answer) -> tuple[Evaluation, ...]:
+        if self._load_scorer is None:
+            return ()
+        return self._load_scorer().score(answer_to_score(question, to_json(answer)))
 
     def _reason_to_abstain(self, found: Found, generated: Generated) -> str | None:
         if not found.hits:
@@ -234,15 +256,23 @@ class Answerer:
         return None
 
     def _record(
-        self, request: AskRequest, question: str, corpus: Corpus, place: Place, answer: Answer
+        self,
+        request: AskRequest,
+        question: str,
+        corpus: Corpus,
+        place: Place,
+        answer: Answer,
+        *,
+        scores: Sequence[Evaluation],
     ) -> Answer:
         """Write the answer into the log, opening a session where none was given."""
         with self.database.transaction() as session:
             if place.session_id is None:
                 opened = conversations.open_session(session, request.user, corpus.id)
                 answer = replace(answer, session_id=opened)
-            logged = _to_log(request, question, corpus, answer)
+            logged = to_log(request, question, corpus, answer, to_json(answer))
             conversations.record_response(session, replace(logged, parent_id=place.parent_id))
+            evaluations.record_first(session, answer.response_id, scores)
         return answer
 
 
@@ -339,44 +369,3 @@ def to_json(answer: Answer) -> dict[str, Any]:
     """The answer in JSON's types, under the names that the API uses."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(answer), default=str))
     return plain
-
-
-def _to_log(request: AskRequest, question: str, corpus: Corpus, answer: Answer) -> NewResponse:
-    return NewResponse(
-        id=answer.response_id,
-        session_id=answer.session_id,
-        user=request.user,
-        corpus_id=corpus.id,
-        question=question,
-        answer=answer.answer,
-        abstained=answer.abstained,
-        abstain_reason=answer.abstain_reason,
-        answerable_probability=answer.answerable_probability,
-        model=answer.model,
-        index_position=answer.index_position,
-        body=to_json(answer),
-        parameters={
-            "top_k": request.top_k,
-            "filters": dict(request.filters),
-            "generation": asdict(request.generation),
-            "expand": request.expand.value,
-        },
-        timings_ms=answer.timings_ms,
-        hits=tuple(
-            ResponseHit(h.chunk_id, h.scores.keyword, h.scores.vector, h.scores.fused, h.scores.rerank)
-            for h in answer.hits
-        ),
-        citations=tuple(
-            ResponseCitation(
-                document_id=c.document_id,
-                document_version=c.document_version,
-                chunk_id=c.chunk_id,
-                start=c.start,
-                end=c.end,
-                quote=c.quote,
-                answer_start=c.answer_start,
-                answer_end=c.answer_end,
-            )
-            for c in answer.citations
-        ),
-    )

@@ -91,6 +91,7 @@ def record_response(session: Session, response: NewResponse) -> UUID:
             model=response.model,
             index_position=response.index_position,
             timings_ms=dict(response.timings_ms),
+            total_ms=response.timings_ms.get("total"),
             **response_columns(session, response.id, content),
         )
     )

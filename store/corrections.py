@@ -125,6 +125,18 @@ def of_response(session: Session, response_id: UUID, *, history: bool = False) -
     return _read(session, session.execute(ordered).all())
 
 
+def of_responses(session: Session, response_ids: Sequence[UUID]) -> dict[UUID, list[Correction]]:
+    """The corrections of each of the responses as they stand, oldest first."""
+    statement = _corrections().where(
+        among(CorrectionRow.response_id, response_ids), CorrectionRow.superseded_at.is_(None)
+    )
+    ordered = statement.order_by(CorrectionRow.created_at, CorrectionRow.id)
+    found: dict[UUID, list[Correction]] = {response_id: [] for response_id in response_ids}
+    for correction in _read(session, session.execute(ordered).all()):
+        found[correction.response_id].append(correction)
+    return found
+
+
 def page(
     session: Session,
     *,

@@ -305,8 +305,9 @@ class RequestReusedError(StoreError):
     def __init__(self, name: str):
         self.name = name
         super().__init__(
-            f"The Idempotency-Key {name[:100]!r} was used for another request. Send a new one with each "
-            "request, and the same one only to repeat a request as it was."
+            f"The Idempotency-Key {name[:100]!r} was used for another request, or what it was answered with "
+            "may not be shown again. Send a new one with each request, and the same one only to repeat a "
+            "request as it was, with the same key and rights."
         )
 
 

@@ -15,14 +15,17 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, and_, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, false, func, not_, or_, select
 
 from store.errors import StoreError
 from store.tables import (
     CorpusRow,
+    CorrectionRow,
     FeedbackRow,
     ResponseCitationRow,
     ResponseRow,
+    ScoreDefinitionRow,
+    ScoreRow,
     UserRow,
 )
 
@@ -33,6 +36,8 @@ HoldsText = Callable[[str], ColumnElement[bool]]
 TERM = re.compile(r'(?P<minus>-?)(?:(?P<field>[\w.-]+):)?(?P<value>(?:"(?:[^"\\]|\\.)*"|[^\s"])*)')
 VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]+)')
 AGO = re.compile(r"(\d{1,6})([mhdw])$")
+SCORE = "score."
+ANY_SCORE = "score.NAME"
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 OPERATORS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "<=": lambda column, bound: column <= bound,
@@ -87,6 +92,8 @@ FIELDS: Mapping[str, Field] = {
         Field("thumb", "name", "a verdict of the one who asked: up, down or any", "thumb:down"),
         Field("commented", "flag", "whether somebody left a comment", "commented"),
         Field("corrected", "flag", "whether somebody corrected the answer", "corrected"),
+        Field("reviewed", "flag", "whether a person scored or corrected it", "-reviewed"),
+        Field("score.NAME", "score", "a score: a figure, true or false, or a category", "score.overall:<0.5"),
         Field("probability", "figure", "that the documents hold the answer, 0 to 1", "probability:<0.5"),
         Field("latency", "figure", "milliseconds that the answer took", "latency:>2000"),
         Field("since", "time", "asked then or later: a date, or so long ago", "since:7d"),
@@ -154,14 +161,18 @@ def _unquoted(written: str) -> str:
     return written
 
 
+def _field(name: str) -> Field | None:
+    return FIELDS[ANY_SCORE] if name.startswith(SCORE) and len(name) > len(SCORE) else FIELDS.get(name)
+
+
 def _check(term: Term) -> None:
     """Refuse what has no meaning, where it stands."""
-    field = FIELDS.get(term.field)
+    field = _field(term.field)
     if field is None:
         raise _refusal(term, f"there is no field {term.field!r}; there are {', '.join(FIELDS)}")
     if not any(term.values):
         raise _refusal(term, f"{term.field} has no value; write for example {field.example}")
-    if term.operator and field.kind not in ("figure", "time"):
+    if term.operator and field.kind not in ("figure", "time", "score"):
         raise _refusal(term, f"{term.field} has no order; write for example {field.example}")
     for value in term.values:
         if "\0" in value:
@@ -202,6 +213,21 @@ def _figure(term: Term, value: str) -> float:
     return number
 
 
+def _score(term: Term, value: str) -> float | str:
+    """A score's number, which of true is 1 and of false 0; what is neither is a label."""
+    if value in ("true", "false"):
+        return float(value == "true")
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if isfinite(number):
+        return number
+    if term.operator:
+        raise _refusal(term, f"{value!r} is no number, so nothing is above or below it")
+    return value
+
+
 def _time(term: Term, value: str) -> datetime:
     ago = AGO.match(value)
     if ago:
@@ -221,12 +247,17 @@ READ: Mapping[str, Callable[[Term, str], Any]] = {
     "figure": _figure,
     "time": _time,
     "text": lambda term, value: value,
+    "score": _score,
 }
 """How the values of each kind are read; each raises QueryError for what it cannot read."""
 
 
 def _condition(term: Term, value: str, holds_text: HoldsText) -> ColumnElement[bool]:
-    read = READ[FIELDS[term.field].kind](term, value)
+    field = _field(term.field)
+    assert field is not None, "terms are checked when they are parsed"
+    read = READ[field.kind](term, value)
+    if field.kind == "score":
+        return _has_score(term, read)
     if term.field == "text":
         return holds_text(read)
     if term.field in FEEDBACK:
@@ -247,7 +278,7 @@ def _columns() -> Mapping[str, Any]:
         "session": ResponseRow.session_id,
         "abstained": ResponseRow.abstained,
         "probability": ResponseRow.answerable_probability,
-        "latency": ResponseRow.timings_ms["total"].as_string().cast(Float),
+        "latency": ResponseRow.total_ms,
     }
 
 
@@ -260,14 +291,34 @@ def _with_id(field: str, value: Any) -> Any:
     return value
 
 
-FEEDBACK = ("thumb", "commented", "corrected")
+def _has_score(term: Term, value: float | str) -> ColumnElement[bool]:
+    column = ScoreRow.label if isinstance(value, str) else ScoreRow.number
+    return (
+        select(ScoreRow.id)
+        .join(ScoreDefinitionRow, ScoreDefinitionRow.id == ScoreRow.definition_id)
+        .where(ScoreRow.response_id == ResponseRow.id, ScoreRow.superseded_at.is_(None))
+        .where(ScoreDefinitionRow.name == term.field.removeprefix(SCORE))
+        .where(OPERATORS[term.operator](column, value))
+        .exists()
+    )
+
+
+FEEDBACK = ("thumb", "commented", "corrected", "reviewed")
 
 
 def _has_feedback(field: str, wanted: str | bool) -> ColumnElement[bool]:
-    said: ColumnElement[bool] = {
-        "thumb": FeedbackRow.thumb.is_not(None) if wanted == "any" else FeedbackRow.thumb == wanted,
-        "commented": FeedbackRow.comment.is_not(None),
-        "corrected": FeedbackRow.correction.is_not(None),
-    }[field]
-    has = select(FeedbackRow.id).where(and_(FeedbackRow.response_id == ResponseRow.id, said)).exists()
-    return not_(has) if wanted is False else has
+    corrected = select(CorrectionRow.id).where(
+        CorrectionRow.response_id == ResponseRow.id, CorrectionRow.superseded_at.is_(None)
+    )
+    scored = select(ScoreRow.id).where(
+        ScoreRow.response_id == ResponseRow.id, ScoreRow.superseded_at.is_(None), ScoreRow.source == "person"
+    )
+    said = select(FeedbackRow.id).where(FeedbackRow.response_id == ResponseRow.id)
+    thumb = FeedbackRow.thumb.is_not(None) if wanted == "any" else FeedbackRow.thumb == wanted
+    has: Mapping[str, ColumnElement[bool]] = {
+        "thumb": said.where(thumb).exists(),
+        "commented": said.where(FeedbackRow.comment.is_not(None)).exists(),
+        "corrected": or_(said.where(FeedbackRow.correction.is_not(None)).exists(), corrected.exists()),
+        "reviewed": or_(scored.exists(), corrected.exists()),
+    }
+    return not_(has[field]) if wanted is False else has[field]

@@ -93,7 +93,7 @@ def record(session: Session, response_id: UUID, new: Sequence[NewScore]) -> list
     for definition, score in zip(definitions, new, strict=True):
         check_value(definition, score.value)
         user_id = None if score.user is None else users.ensure(session, score.user)
-        rows.append(_row(session, response_id, definition.id, user_id, score))
+        rows.append(row_of(session, response_id, definition.id, user_id, score))
     _supersede(session, response_id, rows)
     if rows:
         session.execute(insert(ScoreRow), rows)
@@ -160,9 +160,10 @@ def _range(low: float, high: float) -> str:
     return f" from {low:g} on" if math.isinf(high) else f" from {low:g} to {high:g}"
 
 
-def _row(
+def row_of(
     session: Session, response_id: UUID, definition_id: UUID, user_id: UUID | None, score: NewScore
 ) -> dict[str, Any]:
+    """A new row of the table; its comment is sealed where the database has a key."""
     is_text = isinstance(score.value, str)
     score_id, comment = uuid4(), score.comment
     return {

@@ -102,7 +102,10 @@ def ask(
 
 def search(
     *,
-    query: Annotated[str, typer.Argument(help="What to look for.")],
+    query: Annotated[
+        str,
+        typer.Argument(help='What to look for: words, an "exact phrase", +required and -excluded words.'),
+    ],
     corpus: OnlyCorpus = None,
     top_k: TopK = 10,
     filters: Filters = None,

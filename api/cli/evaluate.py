@@ -16,6 +16,7 @@ from api.cli.common import DataDir, note
 from api.cli.exits import CommandError
 from api.cli.figures import print_by_type, print_sets
 from api.cli.models import commit
+from api.cli.scoring import measure_groundedness
 from rag.generator.settings import Style
 
 if TYPE_CHECKING:
@@ -54,6 +55,10 @@ def evaluate(
         list[Path] | None,
         typer.Option("--retrieval", metavar="FOLDER", help="A collection in BEIR's layout."),
     ] = None,
+    groundedness: Annotated[
+        list[Path] | None,
+        typer.Option("--groundedness", metavar="FILE", help="Claims with evidence, for the scorer."),
+    ] = None,
     memory_of: Annotated[
         list[Path] | None,
         typer.Option("--memory-of", metavar="FILE", help="Training files: are answers remembered from them?"),
@@ -77,21 +82,29 @@ def evaluate(
     generator: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="The checkpoint; default: RAG_GENERATOR.")
     ] = None,
+    scorer: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="The scorer; default: RAG_SCORER.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many examples of each file.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Measure answers or retrieval on files, with a table, and JSON for machines."""
+    """Measure answers, retrieval or the scorer on files, with a table, and JSON for machines."""
     from api.settings import load_settings
     from api.threads import choose_precision
     from rag.encoder import Encoder
     from rag.generator.generate import LocalGenerator
 
-    if bool(qa) == bool(retrieval):
+    if sum(map(bool, (qa, retrieval, groundedness))) != 1:
         raise CommandError(
-            "Say what to measure: --qa FILE… for answers, or --retrieval FOLDER… for retrieval."
+            "Say what to measure: --qa FILE… for answers, --retrieval FOLDER… for retrieval, or "
+            "--groundedness FILE… for the scorer."
         )
     _check_options(qa, out, predictions, picture, risk, generator)
     settings = load_settings(data_dir=data_dir)
+    if groundedness:
+        report = measure_groundedness(groundedness, settings, scorer, predictions, limit)
+        _show(report | {"commit": commit()}, out, None)
+        return
     precision = choose_precision(settings.encoder_precision)
     local = LocalGenerator(
         generator or settings.checkpoint, precision=choose_precision(settings.generator_precision)

@@ -29,6 +29,7 @@ from api.cli import (
     questioner,
     responses,
     retrieval,
+    scoring,
     serve,
     settings,
     synthesize,
@@ -62,6 +63,8 @@ def _register() -> None:
     app.command("mcp")(mcp.mcp)
     app.command("train", cls=models.ListsInARow)(models.train)
     app.command("train-questioner", cls=models.ListsInARow)(questioner.train_questioner)
+    app.command("train-scorer", cls=models.ListsInARow)(scoring.train_scorer)
+    app.command("rescore")(scoring.rescore)
     app.command("evaluate", cls=models.ListsInARow)(evaluate.evaluate)
     app.add_typer(synthesize.app, name="synthesize")
     app.add_typer(corpora.app, name="corpora")

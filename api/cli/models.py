@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class ListsInARow(TyperCommand):
     """Takes `--qa A B C` as well as `--qa A --qa B --qa C`."""
 
-    LISTS = frozenset({"--qa", "--corpus-from", "--retrieval", "--contexts", "--memory-of", "--leave-out"})
+    LISTS = frozenset(
+        {"--qa", "--corpus-from", "--retrieval", "--contexts", "--memory-of", "--leave-out", "--groundedness"}
+    )
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Repeat an option before each value that follows it."""

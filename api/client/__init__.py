@@ -7,10 +7,11 @@
 
 `calls` has a function for each route, under the route's name; its shapes are the server's own. The routes of
 OpenAI's clients are in `compatible_calls`, those for looking after corpora in `upkeep_calls`,
-those of scores, corrections and queues in `review_calls`.
+those of scores, corrections and queues in `review_calls`, those of users, groups and access lists in
+`access_calls`.
 """
 
-from api.client import calls, compatible_calls, review_calls, upkeep_calls
+from api.client import access_calls, calls, compatible_calls, review_calls, upkeep_calls
 from api.client.client import AsyncClient, Client
 from api.client.problem import ProblemError
 
@@ -18,6 +19,7 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ProblemError",
+    "access_calls",
     "calls",
     "compatible_calls",
     "review_calls",

@@ -14,8 +14,6 @@ from api.routes.health import HealthView, ReadyView
 from api.schemas.access import KeyBody, KeyView, NewKeyView, RotateBody
 from api.schemas.answers import AnswerView, AskBody, SearchBody, SearchView
 from api.schemas.documents import (
-    AccessBody,
-    AccessView,
     CorpusBody,
     CorpusView,
     DocumentBody,
@@ -23,8 +21,6 @@ from api.schemas.documents import (
     DocumentView,
     DocumentWithChunksView,
     ExportedDocumentView,
-    ReadersBody,
-    ReadersView,
     UploadView,
 )
 from api.schemas.jobs import JobBody, JobDocumentView, JobView, RetryBody
@@ -37,7 +33,6 @@ from api.schemas.sessions import (
     SessionChangeBody,
     SessionView,
 )
-from api.schemas.users import CallerView, GroupBody, GroupChange, GroupView, UserBody, UserChange, UserView
 from store.feedback import Thumb
 from store.job_documents import DocumentOutcome
 
@@ -313,96 +308,6 @@ def rotate_key(key_id: UUID, body: RotateBody) -> Call[NewKeyView]:
 def revoke_key(key_id: UUID) -> Call[KeyView]:
     """Revoke a key."""
     return Call("DELETE", f"/v1/keys/{key_id}", KeyView)
-
-
-def list_users() -> Listing[UserView]:
-    """List users, oldest first."""
-    return Listing("/v1/users", UserView, "users")
-
-
-def create_user(body: UserBody) -> Call[UserView]:
-    """Make a user."""
-    return Call("POST", "/v1/users", UserView, body=body)
-
-
-def show_caller() -> Call[CallerView]:
-    """Ask who you are, and what you may do."""
-    return Call("GET", "/v1/users/me", CallerView)
-
-
-def show_user(user_id: UUID) -> Call[UserView]:
-    """Show a user."""
-    return Call("GET", f"/v1/users/{user_id}", UserView)
-
-
-def change_user(user_id: UUID, body: UserChange) -> Call[UserView]:
-    """Change a user: what is set in the body, and nothing else."""
-    return Call("PATCH", f"/v1/users/{user_id}", UserView, body=body)
-
-
-def show_access(name: str) -> Call[AccessView]:
-    """Show who may use a corpus."""
-    return Call("GET", f"/v1/corpora/{quote(name, safe='')}/access", AccessView)
-
-
-def set_access(name: str, body: AccessBody) -> Call[AccessView]:
-    """Say who may use a corpus."""
-    return Call("PUT", f"/v1/corpora/{quote(name, safe='')}/access", AccessView, body=body)
-
-
-def show_readers(document_id: UUID) -> Call[ReadersView]:
-    """Show who may see a document."""
-    return Call("GET", f"/v1/documents/{document_id}/readers", ReadersView)
-
-
-def set_readers(document_id: UUID, body: ReadersBody) -> Call[ReadersView]:
-    """Say who may see a document."""
-    return Call("PUT", f"/v1/documents/{document_id}/readers", ReadersView, body=body)
-
-
-def open_document(document_id: UUID) -> Call[ReadersView]:
-    """Show a document to all again that may read its corpus."""
-    return Call("DELETE", f"/v1/documents/{document_id}/readers", ReadersView)
-
-
-def list_groups() -> Listing[GroupView]:
-    """List groups, oldest first."""
-    return Listing("/v1/groups", GroupView, "groups")
-
-
-def create_group(body: GroupBody) -> Call[GroupView]:
-    """Make a group."""
-    return Call("POST", "/v1/groups", GroupView, body=body)
-
-
-def show_group(group_id: UUID) -> Call[GroupView]:
-    """Show a group."""
-    return Call("GET", f"/v1/groups/{group_id}", GroupView)
-
-
-def change_group(group_id: UUID, body: GroupChange) -> Call[GroupView]:
-    """Change a group: what is set in the body, and nothing else."""
-    return Call("PATCH", f"/v1/groups/{group_id}", GroupView, body=body)
-
-
-def delete_group(group_id: UUID) -> Call[Nothing]:
-    """Delete a group."""
-    return Call("DELETE", f"/v1/groups/{group_id}", Nothing)
-
-
-def list_members(group_id: UUID) -> Listing[UserView]:
-    """List the users in a group."""
-    return Listing(f"/v1/groups/{group_id}/members", UserView, "users")
-
-
-def add_member(group_id: UUID, user_id: UUID) -> Call[UserView]:
-    """Put a user into a group."""
-    return Call("PUT", f"/v1/groups/{group_id}/members/{user_id}", UserView)
-
-
-def remove_member(group_id: UUID, user_id: UUID) -> Call[UserView]:
-    """Take a user out of a group."""
-    return Call("DELETE", f"/v1/groups/{group_id}/members/{user_id}", UserView)
 
 
 def health() -> Call[HealthView]:

@@ -28,6 +28,7 @@ from store import conversations, corrections, queue_items, queues, scores
 from store.errors import InvalidCursorError, UnknownDocumentError, UnknownResponseError
 from store.positions import Batch
 from store.queues import NewQueue
+from store.response_query import QueryError, parse
 from store.responses import ResponseFilter
 from store.review_errors import (
     CorrectionError,
@@ -147,7 +148,11 @@ def list_queue_items(
     )
 
 
-@router.post("/{queue_id}/items", summary="Put responses into a queue", responses=problems(UnknownQueueError))
+@router.post(
+    "/{queue_id}/items",
+    summary="Put responses into a queue",
+    responses=problems(UnknownQueueError, QueryError),
+)
 def add_queue_items(queue_id: UUID, body: QueueItemsBody, parts: Parts, key: ReviewerKey) -> AddedView:
     """Puts responses into a queue: those named, those that a filter lets through, or a sample of them.
 
@@ -155,9 +160,9 @@ def add_queue_items(queue_id: UUID, body: QueueItemsBody, parts: Parts, key: Rev
     """
     with parts.database.transaction() as session:
         if body.filter is not None:
-            responses = conversations.matching(
-                session, ResponseFilter(**body.filter.model_dump(), reader=key.reader)
-            )
+            chosen = body.filter.model_dump(exclude={"q"})
+            wanted = ResponseFilter(**chosen, terms=parse(body.filter.q), reader=key.reader)
+            responses = conversations.matching(session, wanted)
         else:
             responses = queue_items.chosen(body.response_ids or [], key.reader)
         if body.sample is not None:

@@ -101,7 +101,7 @@ def explain_query(key: ReaderKey, q: Annotated[Text, Query(max_length=2_000)] = 
 def export_responses(parts: Parts, key: ReaderKey, wanted: Wanted) -> Any:
     """Responses with everything that made them, newest first, as JSON Lines; filters are the list's."""
     with parts.database.transaction() as session:
-        by_key(session, key, "responses.export", "responses", _told(wanted))
+        by_key(session, key, "responses.export", "responses", told(wanted))
 
     def fetch(after: str | None, limit: int) -> Batch[ResponseView]:
         with parts.database.transaction() as session:
@@ -122,7 +122,7 @@ def show_response(response_id: UUID, parts: Parts, key: ReaderKey) -> ResponseVi
     return ResponseView.of(response)
 
 
-def _told(wanted: ResponseFilter) -> dict[str, str]:
+def told(wanted: ResponseFilter) -> dict[str, str]:
     """What narrows an export, for the audit log; words that were looked for may be those of a question."""
     fields = {name: str(value) for name, value in vars(wanted).items() if value is not None}
     terms = " ".join(sorted({term.field for term in wanted.terms}))

@@ -84,6 +84,8 @@ class ResponseFilterBody(Body):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     text: Text | None = None
+    q: Annotated[Text, Field(max_length=2_000)] = ""
+    """A query, as the list takes it."""
 
 
 class QueueItemsBody(Body):

@@ -34,6 +34,7 @@ export class QueryBar {
       thumb: select([any, ["up", "good"], ["down", "bad"], ["any", "either"]]),
       commented: select(tristate),
       corrected: select(tristate),
+      reviewed: select(tristate),
     };
     const labels = { since: "Asked in the", thumb: "Verdict" };
     return Object.entries(this.controlled).map(([name, control]) => {

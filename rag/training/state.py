@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rag.errors import CheckpointError, TrainingError
 from rag.generator.checkpoint import FROZEN, write_whole
-from rag.generator.model import Generator
 from rag.training.guard import Guard
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Progress:
 class State:
     """The run's weights and moments, and the file that they are kept in."""
 
-    model: Generator
+    model: nn.Module
     optimizer: torch.optim.AdamW
     path: Path
     lineage: Mapping[str, Any]
@@ -120,7 +120,7 @@ class State:
             ) from error
 
     def _load(self) -> Progress:
-        device = self.model.words.weight.device
+        device = next(self.model.parameters()).device
         try:
             saved = torch.load(self.path, weights_only=True, map_location=device)
             before = json.loads(saved["lineage"])

@@ -118,7 +118,9 @@ class Base:
         selector = self._selector(live)
         limit = min(limit, count)
         exact = exact or count <= NARROW * len(self)
-        probes = None if exact else self.measured.probes_for(limit * len(self) / count)
+        # One more than is asked for tells whether there is a tie at the end; it need not be found.
+        depth = max(1, limit - 1) * len(self) / count
+        probes = None if exact else self.measured.probes_for(depth)
         if probes is None or self._on_device is not None:
             return self._nearest_of_all(queries, limit, selector)
         found = self._nearest_in_cells(queries, limit, probes, selector)

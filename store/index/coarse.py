@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-DEPTHS = (10, 100, 1000)
+DEPTHS = (10, 50, 200, 1000)
 """For how many nearest vectors the search is tuned; a search uses the next greater one."""
 HELD_OUT = 128
 TRAINING_PER_CELL = 48

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -33,6 +34,10 @@ class SessionRow(Base):
     created_at: Mapped[CreatedAt]
 
 
+_LISTED_BY = {"user": "user_id", "corpus": "corpus_id", "model": "model", "abstained": "abstained"}
+_FIGURES = ["id", "user_id", "corpus_id", "model", "abstained", "answerable_probability", "total_ms"]
+
+
 class ResponseRow(Base):
     """One question and its answer; `body` is the answer as the caller got it.
 
@@ -46,8 +51,11 @@ class ResponseRow(Base):
     __table_args__ = (
         Index("ix_responses_newest", desc("created_at"), desc("id")),
         Index(None, "session_id"),
-        Index(None, "user_id"),
-        Index(None, "corpus_id"),
+        *(
+            Index(f"ix_responses_{name}_newest", column, desc("created_at"), desc("id"))
+            for name, column in _LISTED_BY.items()
+        ),
+        Index("ix_responses_figures", "created_at", postgresql_include=_FIGURES),
         Index(None, "parent_id"),
         Index(None, "data_key_id"),
         Index(None, "words", postgresql_using="gin"),
@@ -69,6 +77,7 @@ class ResponseRow(Base):
     body: Mapped[dict[str, Any]]
     parameters: Mapped[dict[str, Any]]
     timings_ms: Mapped[dict[str, Any]]
+    total_ms: Mapped[float | None] = mapped_column(REAL)
     created_at: Mapped[CreatedAt]
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     data_key_id: Mapped[UUID | None] = mapped_column(ForeignKey("data_keys.id"))

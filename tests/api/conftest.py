@@ -26,11 +26,13 @@ from api.build import Application, build
 from api.cli import main
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
-from api.settings import Settings, load_settings, shipped_checkpoint
+from api.settings import Settings, load_settings, shipped_checkpoint, shipped_scorer
 from rag.encoder import Encoder
 from rag.generator import checkpoint
 from rag.generator.config import GeneratorConfig
 from rag.generator.generate import LocalGenerator
+from rag.scoring.answer import AnswerScorer
+from rag.scoring.groundedness import GroundednessScorer
 from store import access
 from store.postgres import Database, migrate, open_database
 from store.types import Role
@@ -91,6 +93,11 @@ def encoder() -> SharedEncoder:
     return SharedEncoder(Encoder())
 
 
+@pytest.fixture(scope="session")
+def scorer(encoder: SharedEncoder) -> AnswerScorer:
+    return AnswerScorer(GroundednessScorer(shipped_scorer()), encoder.encode)
+
+
 @pytest.fixture
 def settings(database: Database, tmp_path: Path, checkpoint_folder: Path) -> Settings:
     return load_settings(
@@ -104,11 +111,18 @@ def settings(database: Database, tmp_path: Path, checkpoint_folder: Path) -> Set
 
 
 @pytest.fixture
-def build_loaded(encoder: SharedEncoder, generator: LocalGenerator) -> Callable[[Settings], Application]:
+def build_loaded(
+    encoder: SharedEncoder, generator: LocalGenerator, scorer: AnswerScorer
+) -> Callable[[Settings], Application]:
     """Builds applications whose models are loaded already."""
 
     def build_with_models(settings: Settings) -> Application:
-        return build(settings, encoder=Lazy(lambda: encoder), generator=Lazy(lambda: generator))
+        return build(
+            settings,
+            encoder=Lazy(lambda: encoder),
+            generator=Lazy(lambda: generator),
+            scorer=Lazy(lambda: scorer),
+        )
 
     return build_with_models
 
@@ -231,6 +245,7 @@ def rag(
     checkpoint_folder: Path,
     encoder: SharedEncoder,
     generator: LocalGenerator,
+    scorer: AnswerScorer,
 ) -> Iterator[Rag]:
     """Runs the command line in this process, where the models are loaded already."""
     monkeypatch.setenv("RAG_DATABASE_URL", database.url)
@@ -238,6 +253,7 @@ def rag(
     monkeypatch.setenv("RAG_GENERATOR", str(checkpoint_folder))
     monkeypatch.setattr(building, "_load_encoder", lambda settings: encoder)
     monkeypatch.setattr(building, "_load_generator", lambda settings: generator)
+    monkeypatch.setattr(building, "_load_scorer", lambda settings, encoder: scorer)
 
     def run(*arguments: str | Path) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])

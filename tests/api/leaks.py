@@ -173,6 +173,7 @@ class Prober:
             self.ask,
             self.stream,
             self.chat,
+            self.repeat,
             self.read_log,
         ]
 
@@ -274,6 +275,16 @@ class Prober:
         if self._answered(person, corpus, response):
             self._check(person, response)
             person.told |= set(MARKER.findall(response.text))
+
+    def repeat(self, person: Person, corpus: str) -> None:
+        """Send an earlier question again, under its name: its answer comes only if all of it may be seen."""
+        body = {"query": "river", "corpus": corpus}
+        headers = {"Idempotency-Key": f"{person.name}-{corpus}"}
+        response = person.client.post("/v1/search", json=body, headers=headers)
+        assert response.status_code in (200, 404, 409)
+        if response.status_code == 200 and "idempotency-replayed" not in response.headers:
+            assert self._world.sees(person.name, corpus)
+        self._check(person, response, asked={corpus})
 
     def read_log(self, person: Person, corpus: str) -> None:
         """Read one's own log, and as a reviewer that of others as far as all in it may be read."""

@@ -15,7 +15,16 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.client import AsyncClient, Client, ProblemError, calls, compatible_calls, review_calls, upkeep_calls
+from api.client import (
+    AsyncClient,
+    Client,
+    ProblemError,
+    access_calls,
+    calls,
+    compatible_calls,
+    review_calls,
+    upkeep_calls,
+)
 from api.client.calls import Call, Listing
 from api.client.client import Events
 from api.schemas.access import KeyBody
@@ -206,7 +215,7 @@ def test_every_call_is_a_route_of_its_name_and_shape() -> None:
     }
     functions = [
         named
-        for module in (calls, compatible_calls, review_calls, upkeep_calls)
+        for module in (access_calls, calls, compatible_calls, review_calls, upkeep_calls)
         for named in inspect.getmembers(module, inspect.isfunction)
         if named[1].__module__ == module.__name__ and not named[0].startswith("_")
     ]

@@ -59,4 +59,4 @@ class TestVectorsInCells(TestVectorsInABase):
 
 
 def all_cells(search: Any, exact: Any, queries: np.ndarray, measured: coarse.Measured) -> coarse.Measured:
-    return replace(measured, probes=(measured.cells,) * 3, recall=(1.0,) * 3)
+    return replace(measured, probes=(measured.cells,) * 4, recall=(1.0,) * 4)

@@ -103,7 +103,7 @@ def test_an_answer_is_logged_whole(answerer: Answerer) -> None:
     assert [h.chunk_id for h in logged.hits] == [h.chunk_id for h in answer.hits]
     assert logged.citations[0].quote == "hens"
     assert logged.parameters["top_k"] == 2
-    assert set(logged.timings_ms) == {"retrieve", "generate", "cite", "total"}
+    assert set(logged.timings_ms) == {"retrieve", "generate", "cite", "score", "total"}
 
 
 def test_an_unlikely_answer_is_withheld(answerer: Answerer) -> None:

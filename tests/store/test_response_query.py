@@ -3,10 +3,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from store import conversations, feedback
+from store import conversations, feedback, score_definitions, scores
 from store.corpora import get_or_create
 from store.response_query import QueryError, Term, parse
 from store.responses import NewResponse, ResponseFilter
+from store.score_definitions import ScoreKind, ScoreShape
+from store.scores import NewScore, ScoreSource
 
 
 def record(session: Session, question: str, user: str = "ada", probability: float = 0.9) -> str:
@@ -67,6 +69,8 @@ def test_word_alone_is_looked_for_in_the_text() -> None:
         ("since:yesterday", 0, "2026-01-31"),
         ("session:7", 0, "id"),
         ('x text:"open', 2, "quotation"),
+        ("score.tone:<rude", 0, "number"),
+        ("score.:1", 0, "score."),
         ("thumb:sideways", 0, "up, down or any"),
         (" ".join(["x"] * 31), 60, "30"),
     ],
@@ -103,3 +107,20 @@ def test_query_sees_feedback(session: Session) -> None:
     feedback.give(session, response.id, "ada", thumb=feedback.Thumb.UP, comment="Yes.", correction=None)
     assert found(session, "thumb:up") == found(session, "thumb:any") == found(session, "commented") == {good}
     assert found(session, "-commented") == found(session, "thumb:down corrected") | {plain}
+
+
+def test_query_sees_scores(session: Session) -> None:
+    good, bad = record(session, "Good?"), record(session, "Bad?")
+    for name, kind, categories in (("grounded", "numeric", None), ("tone", "categorical", ("kind", "rude"))):
+        score_definitions.create(session, name, ScoreShape(kind=ScoreKind(kind), categories=categories))
+    for response in conversations.list_responses(session, ResponseFilter(), after=None, limit=2).responses:
+        is_good = response.question == good
+        given = [
+            NewScore("grounded", 0.9 if is_good else 0.2, ScoreSource.API, user="rita"),
+            NewScore("tone", "kind" if is_good else "rude", ScoreSource.PERSON, user="rita"),
+        ]
+        scores.record(session, response.id, given if is_good else given[:1])
+    assert found(session, "score.grounded:<0.5") == found(session, "-score.grounded:>=0.5") == {bad}
+    assert found(session, "score.tone:kind,rude") == found(session, "reviewed") == {good}
+    assert found(session, "-reviewed") == {bad}
+    assert found(session, "score.unknown:>0") == set()

@@ -299,8 +299,8 @@ def test_tuning_chooses_the_fewest_cells_for_each_depth() -> None:
 
     start = Measured("inverted file", vectors=500, cells=64, target_recall=0.5)
     tuned = coarse.tune(search, exact, QUERIES, start)
-    assert (tuned.probes, tuned.recall) == ((6, 6), (0.6, 0.52))
-    assert [tuned.probes_for(depth) for depth in (5, 10, 11, 100, 101)] == [6, 6, 6, 6, None]
+    assert (tuned.probes, tuned.recall) == ((6, 6, 6), (0.6, 0.52, 0.51))
+    assert [tuned.probes_for(depth) for depth in (5, 10, 11, 200, 201)] == [6, 6, 6, 6, None]
     assert coarse.tune(search, exact, QUERIES, replace(start, cells=8)).probes == ()
 
 

@@ -1,6 +1,6 @@
 // One response with everything that made it, and the same question asked again.
 
-import { abstention, answerText, lightUp, sources, support } from "../answer.js";
+import { abstention, answerText, documentLink, lightUp, sources, support } from "../answer.js";
 import { address, call, list } from "../api.js";
 import { field, h, moment, number, one, percent, svg, table } from "../dom.js";
 import { difference } from "../diff.js";
@@ -66,6 +66,26 @@ async function said(response) {
     given.map((found) => [found.user, found.thumb ?? "", found.comment ?? "", found.correction ?? ""])));
 }
 
+/** The scores, and what reviewers say that the answer should have been. */
+async function judged(response) {
+  const path = `/v1/responses/${response.id}`;
+  const [{ scores }, { corrections }] = await Promise.all([call(`${path}/scores`), call(`${path}/corrections`)]);
+  const by = (score) => (score.source === "evaluator" ? `${score.evaluator} ${score.evaluator_version}` : score.user ?? score.source);
+  const value = (score) => (typeof score.value === "number" ? number(score.value, 3) : String(score.value));
+  return [
+    scores.length ? h("section", {}, h("h2", {}, "Scores"), table("Scores", ["Score", "Value", "Source", "By", "Explanation"],
+      scores.map((score) => [score.definition, value(score), score.source, by(score), explanation(score)]))) : "",
+    corrections.map((correction) => h("section", {}, h("h2", {}, `Corrected by ${correction.user}`),
+      difference(correction.original, correction.answer), correction.comment ? h("p", {}, correction.comment) : null,
+      h("ul", {}, correction.spans.map((span) => h("li", {}, h("a", { href: documentLink(span) }, h("q", {}, span.quote))))))),
+  ].flat();
+}
+
+function explanation({ comment, details }) {
+  const facts = Object.entries(details ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
+  return [comment ? h("p", {}, comment) : null, facts.length ? h("span", { class: "note" }, facts.join("; ")) : null];
+}
+
 function replay(response) {
   const result = h("div", { "aria-live": "polite" });
   const passages = h("input", { type: "number", min: "1", max: "20", value: String(response.parameters.top_k ?? 10) });
@@ -109,6 +129,6 @@ start(async (main, me) => {
     const response = await call(`/v1/responses/${encodeURIComponent(id)}`);
     one("h1").textContent = response.question;
     main.append(facts(response), shown(response, me), sentQuery(response.body, response.question) ?? "",
-      timeline(response.timings_ms), made(response), (await said(response)) ?? "", replay(response));
+      ...(await judged(response)), timeline(response.timings_ms), made(response), (await said(response)) ?? "", replay(response));
   });
 });
