@@ -109,6 +109,41 @@ def train(
         note(f"The checkpoint is in {out}. Use it: RAG_GENERATOR={out} rag serve")
 
 
+def calibrate(
+    qa: Annotated[
+        list[Path],
+        typer.Option("--qa", metavar="FOLDER", help="The folders with the recipe's question files."),
+    ],
+    generator: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="The checkpoint; its model.json is changed.")
+    ],
+    seed: Annotated[int, typer.Option(help="Chooses the held-out questions.")] = 7,
+    risk: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="As of `rag train`."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit again when a checkpoint abstains, on articles that training held out; its weights stay."""
+    from api.settings import load_settings
+    from api.threads import choose_precision, set_threads
+    from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
+    from rag.training.run import recalibrate
+    from rag.training.train import TrainSettings
+
+    configured = load_settings(data_dir=data_dir)
+    set_threads(configured.threads)
+    settings = TrainSettings(sources=recipe_sources(qa), out=generator, seed=seed, mixture=RECIPE_MIXTURE)
+    precision = choose_precision(configured.generator_precision)
+    description = recalibrate(settings, "cpu", risk, precision)
+    if as_json:
+        print_json(description)
+    else:
+        threshold = description["calibration"]["threshold"]
+        note(f"{generator} abstains where the probability is under {threshold:.3f}")
+
+
 class TrainBar:
     """Steps done, losses, rate and time left, on stderr."""
 

@@ -53,17 +53,31 @@ def run(
         figures |= {name: description[name] for name in ("step", "best_step", "dev_loss", "stopped_early")}
         figures["rollbacks"] = len(description["rollbacks"])
         checkpoint.save(model.to("cpu"), settings.out, description)
-        signals = observe(LocalGenerator(settings.out, device), _dev_questions(settings))
-        calibration = calibrate(signals, DEV_PASSAGES)
-        description |= {"calibration": asdict(calibration), "dev": _summary(signals)}
+        description = recalibrate(settings, device, risk)
         figures["dev"] = description["dev"]
-        checkpoint.write_description(settings.out, description)
-        if risk is not None:
-            description["calibration"] = asdict(keep_within(calibration, signals, risk))
-            checkpoint.write_description(settings.out, description)
         figures["threshold"] = description["calibration"]["threshold"]
         (settings.out / RESUME).unlink(missing_ok=True)
     return json.loads(json.dumps(description))  # type: ignore[no-any-return]
+
+
+def recalibrate(
+    settings: TrainSettings, device: str, risk: float | None = None, precision: str = "float32"
+) -> dict[str, Any]:
+    """Fit the probability of the checkpoint in `settings.out` on held-out articles; returns its description.
+
+    Raises:
+        DataError, TrainingError, CheckpointError: see their messages; a threshold for the risk that cannot be
+            found leaves the usual one.
+    """
+    description = checkpoint.describe(settings.out)
+    signals = observe(LocalGenerator(settings.out, device, precision), _dev_questions(settings))
+    calibration = calibrate(signals, DEV_PASSAGES)
+    description |= {"calibration": asdict(calibration), "dev": _summary(signals)}
+    checkpoint.write_description(settings.out, description)
+    if risk is not None:
+        description["calibration"] = asdict(keep_within(calibration, signals, risk))
+        checkpoint.write_description(settings.out, description)
+    return description
 
 
 def _dev_questions(settings: TrainSettings) -> list[Example]:

@@ -17,7 +17,7 @@ from rag.training.calibrate import Signals, calibrate, keep_within
 from rag.training.data import Example, Source
 from rag.training.journal import TrainProgress
 from rag.training.mixture import Mixture, Split, own_passages
-from rag.training.run import run
+from rag.training.run import recalibrate, run
 from rag.training.train import TrainSettings, rate, train
 from tests.rag.test_data import line
 
@@ -94,6 +94,17 @@ def test_a_checkpoint_answers_as_the_model_that_wrote_it(source: Source, tmp_pat
     assert events[0]["seed"] == 7 and len(events[0]["settings"]["sources"][0]["sha256"]) == 64
     assert events[1]["outcome"] == "finished" and events[1]["dev_loss"] == description["dev_loss"]
     assert "words.weight" not in checkpoint.load_file(tmp_path / "out" / checkpoint.WEIGHTS)
+
+
+def test_a_checkpoint_is_calibrated_again_without_training(source: Source, tmp_path: Path) -> None:
+    chosen = settings(source, tmp_path / "out", max_steps=2)
+    run(chosen, nothing, "cpu", {})
+    weights = (tmp_path / "out" / checkpoint.WEIGHTS).read_bytes()
+    before = checkpoint.describe(tmp_path / "out")
+    checkpoint.write_description(tmp_path / "out", before | {"calibration": {"threshold": 0.9}})
+    assert recalibrate(chosen, "cpu")["calibration"] == before["calibration"]
+    assert checkpoint.describe(tmp_path / "out") == before
+    assert (tmp_path / "out" / checkpoint.WEIGHTS).read_bytes() == weights
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
