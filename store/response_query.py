@@ -230,14 +230,14 @@ def _score(term: Term, value: str) -> float | str:
 
 def _time(term: Term, value: str) -> datetime:
     ago = AGO.match(value)
-    if ago:
-        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago:
+            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         reason = f"{value!r} is no time; write a date like 2026-01-31, or 30m, 12h, 7d or 4w for so long ago"
         raise _refusal(term, reason) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 READ: Mapping[str, Callable[[Term, str], Any]] = {

@@ -66,6 +66,7 @@ def test_word_alone_is_looked_for_in_the_text() -> None:
         ("abstained:maybe", 0, "true or false"),
         ("a probability:half", 2, "number"),
         ("probability:nan", 0, "number"),
+        ("since:999999w", 0, "4w"),
         ("since:yesterday", 0, "2026-01-31"),
         ("session:7", 0, "id"),
         ('x text:"open', 2, "quotation"),
