@@ -75,7 +75,7 @@ Lists come in pages: `next` of one is the `cursor` of the page after. With `Acce
 comes whole, one JSON object a line. A POST with an `Idempotency-Key` that is sent again is not done again.
 """
 
-STOP_S = 1.0
+STOP_S = 5.0
 
 ROUTERS = (
     ask,
@@ -203,6 +203,8 @@ class Background:
         except Exception as error:
             # Documents can be read without models; /ready tells that questions cannot be answered.
             logger.error("the models cannot be loaded: %s", error)
+        if self._stopping.is_set():
+            return
         reached, anchored_at = True, time.monotonic()
         while True:
             reached = self._refresh(reached) if self.indexes_opened else self._open_indexes(reached)
