@@ -74,7 +74,7 @@ def test_answer_is_corrected_and_its_source_marked_with_keys(
 def test_overview_is_read_with_keys(screen: Callable[..., Screen], queue: str) -> None:
     person = screen(Role.REVIEWER, "rita")
     person.open("/overview?span=1d&by=corpus")
-    person.see(".plot svg")
+    person.see(".plot figcaption")
     person.reach(".plot svg")
     person.press("ArrowRight")
     assert "handbook: 3" in person.see(".plot .readout")
