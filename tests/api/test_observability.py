@@ -5,7 +5,9 @@ import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -43,17 +45,27 @@ def log() -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
+def lines_with(log: io.StringIO, route: str) -> list[dict[str, Any]]:
+    """All lines, once there is one of this route: it is written after its response was sent."""
+    until = time.monotonic() + 30
+    while True:
+        lines: list[dict[str, Any]] = [json.loads(line) for line in log.getvalue().splitlines()]
+        if route in [line.get("route") for line in lines]:
+            return lines
+        assert time.monotonic() < until, f"no line of {route}"
+        time.sleep(0.01)
+
+
 def test_log_line_is_json_with_request_route_and_no_question(
     reader: httpx.Client, handbook: str, log: io.StringIO
 ) -> None:
     response = reader.post("/v1/ask", json=ASKED, headers={"X-Request-ID": "from-the-proxy"})
     assert response.headers["x-request-id"] == "from-the-proxy"
     reader.get(f"/v1/responses/{response.json()['response_id']}")
-    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    lines = lines_with(log, "/v1/responses/{response_id}")
     [asked] = [line for line in lines if line.get("request_id") == "from-the-proxy" and "route" in line]
     assert (asked["method"], asked["route"], asked["status"]) == ("POST", "/v1/ask", 200)
     assert asked["duration_ms"] > 0 and asked["logger"] == "api.middleware"
-    assert "/v1/responses/{response_id}" in [line.get("route") for line in lines]
     assert "days of leave" not in log.getvalue()
 
 
@@ -85,6 +97,19 @@ def test_threads_that_answer_know_the_request() -> None:
     assert asyncio.run(ask()) == "r1"
 
 
+def eventually(check: Callable[[], None]) -> None:
+    """Repeat a check until it passes: some things are noted after the response was sent."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            check()
+            return
+        except (AssertionError, KeyError, ValueError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 def figure(shown: str, name: str) -> float:
     [line] = [line for line in shown.splitlines() if line.startswith(f"{name} ")]
     return float(line.rpartition(" ")[2])
@@ -96,23 +121,29 @@ def test_metrics_count_requests_by_route_and_answers_by_outcome(
     answer = reader.post("/v1/ask", json=ASKED).json()
     reader.get(f"/v1/documents/{answer['hits'][0]['document_id']}")
     reader.get("/v9/nothing")
-    shown = clients.of(Role.REVIEWER).get("/metrics").raise_for_status().text
-    requests = "groundwork_http_requests_total"
-    assert figure(shown, f'{requests}{{method="POST",route="/v1/ask",status="200"}}') == 1
-    assert (
-        figure(shown, f'{requests}{{method="GET",route="/v1/documents/{{document_id}}",status="200"}}') == 1
-    )
-    assert figure(shown, f'{requests}{{method="GET",route="none",status="404"}}') == 1
-    outcome = "abstained" if answer["abstained"] else "answered"
-    assert figure(shown, f'groundwork_answers_total{{outcome="{outcome}"}}') == 1
-    for stage in ("retrieve", "generate", "cite", "total"):
-        assert figure(shown, f'groundwork_answer_stage_seconds_count{{stage="{stage}"}}') == 1
-    assert figure(shown, "groundwork_database_up") == 1
-    assert figure(shown, 'groundwork_jobs{status="running"}') == 0
-    assert figure(shown, "groundwork_questions_in_work") == 0
-    assert figure(shown, "groundwork_index_lag_changes") == 0
-    for private in (handbook, "ada", "wiki:leave", "leave are"):
-        assert private not in shown
+    reviewer = clients.of(Role.REVIEWER)
+
+    def check() -> None:
+        shown = reviewer.get("/metrics").raise_for_status().text
+        requests = "groundwork_http_requests_total"
+        assert figure(shown, f'{requests}{{method="POST",route="/v1/ask",status="200"}}') == 1
+        assert (
+            figure(shown, f'{requests}{{method="GET",route="/v1/documents/{{document_id}}",status="200"}}')
+            == 1
+        )
+        assert figure(shown, f'{requests}{{method="GET",route="none",status="404"}}') == 1
+        outcome = "abstained" if answer["abstained"] else "answered"
+        assert figure(shown, f'groundwork_answers_total{{outcome="{outcome}"}}') == 1
+        for stage in ("retrieve", "generate", "cite", "total"):
+            assert figure(shown, f'groundwork_answer_stage_seconds_count{{stage="{stage}"}}') == 1
+        assert figure(shown, "groundwork_database_up") == 1
+        assert figure(shown, 'groundwork_jobs{status="running"}') == 0
+        assert figure(shown, "groundwork_questions_in_work") == 0
+        assert figure(shown, "groundwork_index_lag_changes") == 0
+        for private in (handbook, "ada", "wiki:leave", "leave are"):
+            assert private not in shown
+
+    eventually(check)
 
 
 def test_refused_and_failed_questions_are_counted() -> None:
@@ -158,6 +189,7 @@ def test_trace_of_an_answer_has_its_stages_under_the_callers_span(
     trace_id = "0af7651916cd43dd8448eb211c80319c"
     sent = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"}
     answer = reader.post("/v1/ask", json=ASKED, headers=sent).raise_for_status().json()
+    eventually(lambda: spans()["POST /v1/ask"] and None)
     found = spans()
     request, asked = found["POST /v1/ask"], found["invoke_agent groundwork"]
     assert request.parent is not None and request.parent.span_id == 0xB7AD6B7169203331
@@ -179,6 +211,7 @@ def test_failed_question_is_traced_by_the_kind_of_its_error(
     reader: httpx.Client, spans: Callable[[], dict[str, ReadableSpan]]
 ) -> None:
     reader.post("/v1/ask", json={"question": "Why?", "corpus": "a secret place"})
+    eventually(lambda: spans()["invoke_agent groundwork"] and None)
     asked = spans()["invoke_agent groundwork"]
     assert asked.attributes is not None
     assert asked.attributes["error.type"] == "UnknownCorpusError"
