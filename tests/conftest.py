@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import create_engine, delete, func, make_url, select, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -19,10 +19,29 @@ from store.tables import Base
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
+END_OTHER_CONNECTIONS = text(
+    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def _emptying_statement() -> str:
+    """A statement that deletes all rows of ours and lets every sequence begin again."""
+    lines = []
+    for table in reversed(Base.metadata.sorted_tables):
+        lines.append(f"IF EXISTS (SELECT FROM {table.name}) THEN DELETE FROM {table.name}; END IF;")
+        lines += [
+            f"PERFORM setval(pg_get_serial_sequence('{table.name}', '{column.name}'), 1, false);"
+            for column in table.columns
+            if column.identity is not None
+        ]
+    return f"DO $$ BEGIN {' '.join(lines)} END $$"
+
+
 class TestDatabases:
     """Hands out migrated databases without rows: emptied ones while there are, else copies of a template.
 
-    Emptying takes a few milliseconds; a copy takes 100 to 400, and a migration longer still.
+    Emptying takes 3 milliseconds; a copy takes 100 to 400, and a migration longer still.
     """
 
     __test__ = False
@@ -34,6 +53,8 @@ class TestDatabases:
         )
         self._numbers = count(1)
         self._emptied: list[str] = []
+        self._emptying: dict[str, Engine] = {}
+        self._empty = text(_emptying_statement())
         # A test database may vanish when the machine does.
         self._execute("ALTER SYSTEM SET fsync = off")
         self._execute("SELECT pg_reload_conf()")
@@ -57,21 +78,19 @@ class TestDatabases:
 
     def give_back(self, url: str) -> None:
         """Empty a database for the next test, whatever connections this one left open."""
-        name = make_url(url).database
-        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        engine = create_engine(url, poolclass=NullPool)
-        with engine.begin() as connection:
+        if url not in self._emptying:
+            # Its connection is kept: what costs is to connect and to read the catalogue of all tables.
+            self._emptying[url] = create_engine(url, pool_size=1, pool_pre_ping=True)
+        with self._emptying[url].begin() as connection:
+            connection.execute(END_OTHER_CONNECTIONS)
             # Without this the audit log refuses to be emptied.
             connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(delete(table))
-                for column in table.columns:
-                    if column.identity is not None:
-                        sequence = func.pg_get_serial_sequence(table.name, column.name)
-                        connection.execute(select(func.setval(sequence, 1, False)))
+            connection.execute(self._empty)
         self._emptied.append(url)
 
     def close(self) -> None:
+        for engine in self._emptying.values():
+            engine.dispose()
         self._administration.dispose()
 
     def _url(self, name: str) -> str:
