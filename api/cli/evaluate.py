@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from rag.encoder import Encoder
     from rag.generator.generate import LocalGenerator
 
-PASSAGES_READ = 10
-
 
 class Setting(StrEnum):
     """Where the evidence for a question comes from."""
 
     GOLD = "gold"
     OPEN = "open"
+    MISSING = "missing"
 
 
 def evaluate(
@@ -38,7 +37,11 @@ def evaluate(
         list[Path] | None, typer.Option("--qa", metavar="FILE", help="Questions with answers.")
     ] = None,
     setting: Annotated[
-        Setting, typer.Option(help="gold: the example's own passage is the evidence; open: retrieve it.")
+        Setting,
+        typer.Option(
+            help="gold: the example's own passage is the evidence; open: retrieve it; missing: retrieve, and "
+            "leave out what holds the answer of every second question."
+        ),
     ] = Setting.GOLD,
     corpus_from: Annotated[
         list[Path] | None,
@@ -115,8 +118,8 @@ def evaluate(
             report = _retrieval(retrieval, Encoder(settings.encoder, precision), local, folder)
         else:
             asked = _Asked(qa or [], corpus_from or [], memory_of or [], limit, risk, style)
-            encoder = Encoder(settings.encoder, precision) if setting == Setting.OPEN else None
-            report = _qa(asked, local, encoder, folder, _writer(predictions, stack))
+            encoder = Encoder(settings.encoder, precision) if setting != Setting.GOLD else None
+            report = _qa(asked, setting, local, encoder, folder, _writer(predictions, stack))
             report |= {"setting": setting.value, "style": style.value if style else None}
     report |= {"model": local.name, "commit": commit()}
     _show(report, out, picture)
@@ -207,12 +210,19 @@ def _writer(path: Path | None, stack: ExitStack) -> Callable[[str, Any], None]:
 
 def _qa(
     asked: _Asked,
+    setting: Setting,
     generator: "LocalGenerator",
     encoder: "Encoder | None",
     folder: Path,
     write: Callable[[str, Any], None],
 ) -> dict[str, Any]:
-    from rag.evaluation.qa import evaluate_qa, passages_of_files, retrieve_from
+    from rag.evaluation.qa import (
+        PASSAGES_FOUND,
+        PASSAGES_READ,
+        evaluate_qa,
+        passages_of_files,
+        retrieve_from,
+    )
 
     evaluate_asked = partial(
         evaluate_qa,
@@ -231,7 +241,10 @@ def _qa(
     passages = passages_of_files([*asked.files, *asked.corpus_from])
     texts = [f"{p.title}\n{p.text}".strip() for p in passages]
     index = PassageIndex(texts, encoder, folder, lambda done, of: note(f"{done} of {of} passages embedded"))
-    report = evaluate_asked(retrieve=retrieve_from(index, passages, PASSAGES_READ))
+    if setting == Setting.MISSING:
+        report = evaluate_asked(missing=retrieve_from(index, passages, PASSAGES_FOUND))
+    else:
+        report = evaluate_asked(retrieve=retrieve_from(index, passages, PASSAGES_READ))
     index.close()
     return {**report, "passages": len(passages)}
 

@@ -142,6 +142,29 @@ def spans(
     _grow(out, made_of, count, lambda first: make_spans(paragraphs, source, license, seed, first), as_json)
 
 
+@app.command(cls=ListsInARow)
+def claims(
+    checked: Annotated[
+        Path,
+        typer.Option("--claims", metavar="FILE", help="Claims and evidence, as for `rag train-scorer`."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the examples go: NAME.jsonl.gz.")],
+    seed: Annotated[int, typer.Option(help="Chooses what is asked for.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a span that claim and evidence share: answerable where the evidence supports the claim."""
+    from rag.training.claims import claim_examples
+    from rag.training.self_label import write_examples
+
+    examples = list(claim_examples(checked, seed))
+    count = write_examples(examples, out)
+    answerable = sum(e.answerable for e in examples)
+    if as_json:
+        print_json({"examples": count, "answerable": answerable})
+    else:
+        note(f"{count} questions, {answerable} of them answerable, are in {out}.")
+
+
 def _paragraphs(corpus: Path, leave_out: list[Path] | None, seed: int) -> "list[Paragraph]":
     from rag.training.corpus import choose_paragraphs, read_articles, titles_in
 

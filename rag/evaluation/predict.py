@@ -100,7 +100,7 @@ def predict(
         rouge_l=rouge_l(answer, example.full_answer) if example.full_answer else None,
         verdict_right=_verdict_right(answer, expected),
         citations=citations,
-        correct_citations=sum(_holds_answer(passages[c.passage].text, example) for c in citations),
+        correct_citations=sum(holds_answer(passages[c.passage].text, example) for c in citations),
         verified_citations=sum(passages[c.passage].text[c.start : c.end] == c.quote for c in citations),
         citation_scores=support.score(sentences, citations, passages),
         sentences=len(sentences),
@@ -176,8 +176,13 @@ def _verdict_right(answer: str, expected: Sequence[str]) -> bool | None:
     return bool(first) and first[0] in wanted
 
 
-def _holds_answer(text: str, example: Example) -> bool:
-    """Whether a passage is (part of) the example's own, or has an expected answer in it."""
+def holds_answer(text: str, example: Example) -> bool:
+    """Whether a passage is (part of) the example's own, or has an expected answer in it.
+
+    Args:
+        text: the passage.
+        example: whose answers are looked for.
+    """
     own = example.passages[example.gold or 0].text
     if text in own or own in text:
         return example.answerable

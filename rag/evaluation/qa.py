@@ -4,7 +4,7 @@ What the figures mean stands in `figures.py`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from rag.evaluation.abstention import risk_coverage, wrong_answers
 from rag.evaluation.figures import Table, summarise, table_of
 from rag.evaluation.memorisation import trained_on
 from rag.evaluation.passage_index import PassageIndex
-from rag.evaluation.predict import Prediction, Retrieve, predict
+from rag.evaluation.predict import Prediction, Retrieve, holds_answer, predict
 from rag.evaluation.support import SupportTest
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
@@ -25,6 +25,10 @@ from rag.generator.settings import Style
 from rag.training.data import Example, read_examples
 
 SEED = 7
+PASSAGES_READ = 10
+"""Of those that are retrieved for a question."""
+PASSAGES_FOUND = 60
+"""Retrieved for a question whose answer is left out."""
 
 
 def evaluate_qa(
@@ -32,6 +36,7 @@ def evaluate_qa(
     generator: LocalGenerator,
     retrieve: Retrieve | None = None,
     *,
+    missing: Retrieve | None = None,
     on_prediction: Callable[[str, Prediction], None] | None = None,
     limit: int | None = None,
     memory_of: Sequence[Path] = (),
@@ -44,6 +49,8 @@ def evaluate_qa(
         files: of examples.
         generator: what answers.
         retrieve: finds the passages to read; None reads the example's own passage.
+        missing: finds more passages than are read; given, only answerable questions are asked,
+            and of every second one the best passages without its answer are read: a search that missed.
         on_prediction: told each set's name and prediction as it is made.
         limit: only the first so many examples of each file.
         memory_of: files that the generator was trained on, to look for what it remembers.
@@ -56,7 +63,8 @@ def evaluate_qa(
     check_names(files)
     support = SupportTest()
     answer = partial(predict, generator=generator, retrieve=retrieve, support=support, style=style)
-    made = {set_name(f): list(_predictions(f, answer, on_prediction, limit)) for f in files}
+    kept = partial(with_misses, retrieve=missing) if missing else None
+    made = {set_name(f): list(_predictions(f, answer, on_prediction, limit, kept)) for f in files}
     memorised = _memorised(made, memory_of)
     tables = {
         name: table_of(predictions, generator.calibration.threshold, memorised)
@@ -76,15 +84,40 @@ def _predictions(
     answer: Callable[[Example], Prediction],
     on_prediction: Callable[[str, Prediction], None] | None,
     limit: int | None,
+    change: Callable[[Iterator[Example]], Iterator[Example]] | None = None,
 ) -> Iterator[Prediction]:
     example = None
-    for example in islice(read_examples(path), limit):
+    found = read_examples(path)
+    for example in islice(change(found) if change else found, limit):
         prediction = answer(example)
         if on_prediction:
             on_prediction(set_name(path), prediction)
         yield prediction
     if example is None:
         raise DataError(f"{path} holds no example")
+
+
+def with_misses(examples: Iterator[Example], retrieve: Retrieve) -> Iterator[Example]:
+    """Answerable questions with retrieved passages; those of every second one all lack its answer.
+
+    Args:
+        examples: whose questions are asked; unanswerable ones are left out.
+        retrieve: finds more passages than are read.
+
+    Yields:
+        Examples whose passages are the evidence, at most PASSAGES_READ of them.
+    """
+    for number, example in enumerate(e for e in examples if e.answerable and e.answers):
+        found = retrieve(example.question)
+        if number % 2:
+            kept = [p for p in found if not holds_answer(p.text, example)][:PASSAGES_READ]
+            if kept:
+                yield replace(example, passages=tuple(kept), gold=None, answers=(), full_answer=None)
+            continue
+        read = found[:PASSAGES_READ]
+        gold = next((i for i, p in enumerate(read) if holds_answer(p.text, example)), None)
+        if gold is not None:
+            yield replace(example, passages=tuple(read), gold=gold)
 
 
 def _memorised(made: dict[str, list[Prediction]], memory_of: Sequence[Path]) -> frozenset[str] | None:

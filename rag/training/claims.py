@@ -1,10 +1,10 @@
-"""Questions made from claims that people checked against evidence: true ones are answered by it, others not.
+"""Questions made from claims that people checked against evidence.
 
-A span that claim and evidence share is asked for: "Poldark airs on HBO." becomes "What airs on HBO?". Where the
-evidence supports the claim, it answers the question; where it does not, the rest of the claim is what is wrong or
-missing, and the question is one that the evidence only seems to answer. Both are made by the same rule, so
-nothing but the evidence tells them apart. Such claims are in FEVER (Thorne et al. 2018, arXiv 1803.05355) and in
-SciTail (Khot, Sabharwal and Clark 2018).
+A span that claim and evidence share is asked for: "Poldark airs on HBO." becomes "What airs on HBO?". Where
+the evidence supports the claim, it answers the question; where it does not, the rest of the claim is wrong or
+missing, and the evidence only seems to answer. Both are made by the same rule, so that nothing but the
+evidence tells them apart. Such claims are in FEVER (Thorne et al. 2018, arXiv 1803.05355) and in SciTail
+(Khot, Sabharwal and Clark 2018).
 """
 
 import json
@@ -92,7 +92,7 @@ def unspaced(text: str) -> str:
 
 
 def ask(claim: str, evidence: str, rng: random.Random) -> tuple[str, Answer] | None:
-    """Return a question for a span that claim and evidence share, and the span; None where they share none."""
+    """Return a question for a span that claim and evidence share, with the span; None without one."""
     shared = _shared_spans(claim, evidence)
     usable = [s for s in shared if _content_words(claim[: s.start] + claim[s.end :]) >= LEAST_REST_WORDS]
     if not usable:

@@ -1,11 +1,13 @@
 """`rag synthesize` from the command line: files made of a small corpus."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from rag.training.data import read_examples
 from tests.api.command_line import Rag, assert_one_line
+from tests.rag.test_claims import record
 from tests.rag.test_recurring import TEXT
 
 
@@ -43,3 +45,12 @@ def test_a_corpus_that_is_not_there_is_named(rag: Rag, tmp_path: Path) -> None:
     missing = tmp_path / "none.txt.zst"
     done = rag("synthesize", "spans", "--corpus", missing, "--out", tmp_path / "x.jsonl.gz")
     assert_one_line(done, 2, "none.txt.zst")
+
+
+def test_claims_become_questions(rag: Rag, tmp_path: Path) -> None:
+    out = tmp_path / "asked.jsonl.gz"
+    claims = tmp_path / "claims.jsonl"
+    claims.write_text(json.dumps(record("Poldark airs every day on HBO.", False)) + "\n")
+    done = rag("synthesize", "claims", "--claims", claims, "--out", out, "--json")
+    assert (done.code, done.json) == (0, {"examples": 1, "answerable": 0}), done.err
+    assert [e.answerable for e in read_examples(out)] == [False]

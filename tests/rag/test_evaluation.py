@@ -68,6 +68,23 @@ def test_figures_of_a_set_by_hand(file: Path) -> None:
     assert predictions[0][1].citations[0].quote == "port 1"
 
 
+def test_every_second_search_misses_what_holds_the_answer(file: Path) -> None:
+    asked: dict[str, list[str]] = {}
+
+    class Reads(FirstWords):
+        def generate(self, question: str, passages: Sequence[Passage], settings: object) -> Generated:
+            asked[question] = [p.text for p in passages]
+            return super().generate(question, passages, settings)
+
+    everything = passages_of_files([file])
+    report = evaluate_qa([file], Reads(), missing=lambda question: everything)
+    hit, missed = asked.values()
+    assert len(hit) == len(everything) > len(missed) > 0
+    assert set(missed) < {p.text for p in everything}
+    figures = report["sets"]["ships"]
+    assert (figures["n"], figures["answerable"]) == (2, 1)
+
+
 class Stylish(FirstWords):
     """Answers with the style that it is asked for."""
 
