@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from api.cli.common import AsJson, DataDir, note, print_json
+from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from rag.training.journal import TrainProgress
@@ -142,6 +143,32 @@ def calibrate(
     else:
         threshold = description["calibration"]["threshold"]
         note(f"{generator} abstains where the probability is under {threshold:.3f}")
+
+
+def average(
+    parts: Annotated[
+        list[str], typer.Argument(metavar="FOLDER=SHARE…", help="Checkpoints and their shares, together 1.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the mean goes.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make one generator of several that went on from the same one: the mean of their weights."""
+    from rag.training.average import average as mean_of
+
+    folders, shares = zip(*map(_part, parts), strict=True)
+    description = mean_of(folders, shares, out)
+    if as_json:
+        print_json(description)
+    else:
+        note(f"The mean is in {out}. When it abstains is the first one's: fit it with rag calibrate.")
+
+
+def _part(text: str) -> tuple[Path, float]:
+    folder, _, share = text.rpartition("=")
+    try:
+        return Path(folder), float(share)
+    except ValueError:
+        raise CommandError(f"{text!r} is not FOLDER=SHARE, such as runs/first=0.5.") from None
 
 
 class TrainBar:

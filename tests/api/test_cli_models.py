@@ -85,3 +85,11 @@ def test_two_files_of_one_name_are_2(rag: Rag, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     first, second = questions(tmp_path / "one.jsonl", 1), questions(tmp_path / "a" / "one.jsonl", 2)
     assert_one_line(rag("evaluate", "--qa", first, second), 2, "one", "rename")
+
+
+def test_the_mean_of_checkpoints_is_a_checkpoint(rag: Rag, tmp_path: Path, checkpoint_folder: Path) -> None:
+    out = tmp_path / "mean"
+    done = rag("average", f"{checkpoint_folder}=0.5", f"{checkpoint_folder}=0.5", "--out", out, "--json")
+    assert done.code == 0, done.err
+    assert [part["share"] for part in describe(out)["averaged"]] == [0.5, 0.5]
+    assert_one_line(rag("average", str(checkpoint_folder), "--out", out), 2, "FOLDER=SHARE")

@@ -1,0 +1,44 @@
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from rag.errors import CheckpointError, TrainingError
+from rag.generator import checkpoint
+from rag.generator.config import GeneratorConfig
+from rag.generator.model import Generator
+from rag.training.average import average
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    """Two checkpoints whose gate biases are 1 and 5."""
+    model = Generator(GeneratorConfig(encoder_layers=1, decoder_layers=1))
+    folders = [tmp_path / "one", tmp_path / "five"]
+    for folder, value in zip(folders, (1.0, 5.0), strict=True):
+        with torch.no_grad():
+            model.gate.bias.fill_(value)
+        checkpoint.save(model, folder, {"command": folder.name, "seed": 7})
+    return folders
+
+
+def test_the_mean_of_two_says_what_it_is_made_of(parts: list[Path], tmp_path: Path) -> None:
+    description = average(parts, [0.75, 0.25], tmp_path / "mean")
+    assert checkpoint.load(tmp_path / "mean").gate.bias.item() == 2.0
+    assert checkpoint.describe(tmp_path / "mean")["averaged"] == description["averaged"]
+    first, second = description["averaged"]
+    assert (first["share"], first["command"], second["share"]) == (0.75, "one", 0.25)
+    assert first["sha256"] != second["sha256"]
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.6], [1.5, -0.5], [1.0]])
+def test_shares_are_parts_of_one(parts: list[Path], tmp_path: Path, shares: list[float]) -> None:
+    with pytest.raises(TrainingError, match=re.escape(f"{shares[0]:g}")):
+        average(parts, shares, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+
+
+def test_a_folder_without_a_checkpoint_is_named(parts: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere"):
+        average([parts[0], tmp_path / "nowhere"], [0.5, 0.5], tmp_path / "mean")
