@@ -40,8 +40,10 @@ WIDTH = 16
 ADDED = {
     "wikipedia-spans": "with recurring spans",
     "wikipedia-questions": "with synthetic questions",
+    "fever-asked": "with claims of FEVER",
+    "scitail-asked": "with claims of SciTail",
 }
-"""Sets that nobody labelled: the full run is without them, and a variant with each."""
+"""Sets whose questions are made: the full run is without them, and a variant with each."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def variants(settings: TrainSettings) -> dict[str, Variant]:
         "starts normalised within passages": Variant(make=per_passage_model),
         "starts from nothing": Variant(make=cold_model),
         "no distractors": Variant(settings=without_distractors),
+        "no turned or cut questions": Variant(settings=without_negatives),
         **left_out,
         **added,
     }
@@ -117,6 +120,11 @@ def written(target: Target) -> Target:
 def without_distractors(settings: TrainSettings) -> TrainSettings:
     """Answerable questions are learned from their own passage alone."""
     return replace(settings, mixture=replace(settings.mixture, distractor_share=0.0))
+
+
+def without_negatives(settings: TrainSettings) -> TrainSettings:
+    """No questions that are made unanswerable by a change of the question or of its passage."""
+    return replace(settings, mixture=replace(settings.mixture, turned_share=0.0, cut_share=0.0))
 
 
 def _without(source: Source) -> Callable[[TrainSettings], TrainSettings]:

@@ -30,6 +30,9 @@ class Mixture:
     """How many examples to add, relative to the answerable ones, whose question was changed (synthetic)."""
     cut_share: float = 0.0
     """How many whose passage lacks the sentence with the answer (synthetic)."""
+    untitled_share: float = 0.0
+    """How many examples lose the titles of their passages. Where only some sets have titles, and only some have
+    unanswerable questions, a model takes the title itself for a sign that there is no answer."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,14 @@ def gather(sources: Sequence[Source], mixture: Mixture, seed: int) -> Split:
         kept = [e for e in found if not is_held_out(e, mixture.dev_share)]
         train += repeated(kept[: source.limit], source)
         dev += [e for e in held_out[: source.limit] if not e.synthetic]
-    return Split(_mix(train, mixture, rng), _mix(dev, mixture, rng))
+    mixed = _mix(train, mixture, rng)
+    return Split([_untitled(e, mixture, rng) for e in mixed], _mix(dev, mixture, rng))
+
+
+def _untitled(example: Example, mixture: Mixture, rng: random.Random) -> Example:
+    if not mixture.untitled_share or rng.random() >= mixture.untitled_share:
+        return example
+    return replace(example, passages=tuple(replace(p, title="") for p in example.passages))
 
 
 def repeated(examples: Sequence[Example], source: Source) -> list[Example]:

@@ -22,17 +22,26 @@ class Part:
 
 RECIPE: dict[str, Part] = {
     "squad-train": Part(unanswerable_repeat=2),
-    "squad-more-train": Part(),
-    "squad-sentence-labelled": Part(),
-    "qed-train": Part(limit=3000),
-    "qamr-train": Part(limit=2500),
-    "boolq-train": Part(limit=1500),
-    "fairytale-train": Part(limit=500),
-    "bioasq-train": Part(limit=600),
+    "squad-more-train": Part(limit=3000),
+    "squad-sentence-labelled": Part(limit=1500),
+    "qed-train": Part(limit=4000),
+    "qamr-train": Part(limit=5000),
+    "boolq-train": Part(),
+    "fairytale-train": Part(limit=1500),
+    "bioasq-train": Part(limit=1200),
+    "fever-asked": Part(limit=6000, optional=True),
+    "scitail-asked": Part(limit=3000, optional=True),
     "wikipedia-questions": Part(limit=8000, optional=True),
-    "wikipedia-spans": Part(limit=4000, optional=True),
+    "wikipedia-spans": Part(limit=2000, optional=True),
 }
-RECIPE_MIXTURE = Mixture(distractor_share=0.16, most_distractors=3, turned_share=0.08, cut_share=0.05)
+RECIPE_MIXTURE = Mixture(
+    distractor_share=0.16,
+    unanswerable_share=0.08,
+    most_distractors=3,
+    turned_share=0.2,
+    cut_share=0.06,
+    untitled_share=0.5,
+)
 
 
 def recipe_sources(folders: Sequence[Path], recipe: Mapping[str, Part] = RECIPE) -> tuple[Source, ...]:

@@ -81,7 +81,7 @@ def test_every_part_and_every_data_set_is_left_out_once(source: Source, tmp_path
     usual = settings(source, tmp_path)
     assert list(variants(usual)) == [
         "full", "copies word by word", "writes, does not copy", "starts normalised within passages",
-        "starts from nothing", "no distractors", "without ships",
+        "starts from nothing", "no distractors", "no turned or cut questions", "without ships",
     ]  # fmt: skip
     assert variants(usual)["without ships"].settings(usual).sources == ()
     assert without_distractors(usual).mixture.distractor_share == 0.0
