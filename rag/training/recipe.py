@@ -1,4 +1,4 @@
-"""What the shipped generator was trained on, and how much of each set; it had none of the optional ones."""
+"""What `rag train` learns from, and how much of each set; a checkpoint's card says what it had."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -117,3 +117,13 @@ def test_synthetic_examples_are_never_held_out(tmp_path: Path) -> None:
     split = gather([Source(path)], Mixture(0.0, 0.0, dev_share=0.3), seed=1)
     assert split.dev and not any(e.synthetic for e in split.dev)
     assert any(e.synthetic for e in split.train)
+
+
+def test_some_examples_lose_their_titles_but_none_that_is_held_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl.gz", *(line(n) for n in range(60)))
+    mixture = Mixture(0.3, 0.3, dev_share=0.3, untitled_share=0.5)
+    split = gather([Source(path)], mixture, seed=1)
+    titled = [{bool(p.title) for p in e.passages} for e in split.train]
+    assert all(len(t) == 1 for t in titled)  # all passages of an example, or none
+    assert 0.25 < titled.count({True}) / len(titled) < 0.75
+    assert all(p.title for e in split.dev for p in e.passages)
