@@ -31,8 +31,8 @@ class Mixture:
     cut_share: float = 0.0
     """How many whose passage lacks the sentence with the answer (synthetic)."""
     untitled_share: float = 0.0
-    """How many examples lose the titles of their passages. Where only some sets have titles, and only some have
-    unanswerable questions, a model takes the title itself for a sign that there is no answer."""
+    """How many examples lose their passages' titles: where only some sets have titles, and only some have
+    unanswerable questions, a model takes a title for a sign that there is no answer."""
 
 
 @dataclass(frozen=True)
