@@ -4,15 +4,18 @@ Every document has a word of its own, so whatever is told of it can be recognise
 out here from the lists as they were given, by nothing that the application does.
 """
 
-import json
 import random
 import re
-from collections.abc import Callable, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
+from rag.generator.compose import Segment
+from rag.generator.generate import Asked, Calibration, Generated
+from rag.generator.passages import Passage
+from rag.generator.settings import GenerationSettings
 from store.types import Role
 from tests.api.conftest import Clients
 
@@ -33,6 +36,42 @@ class Lists:
         return user in self.users or bool(self.groups & groups)
 
 
+@dataclass(frozen=True)
+class Logged:
+    """A response: who asked, where, and the words of the documents that were found for it."""
+
+    user: str
+    corpus: str
+    words: frozenset[str]
+
+
+class Quoting:
+    """A generator that keeps nothing for itself: it copies the beginning of each passage into its answer."""
+
+    name = "quoting"
+    calibration = Calibration()
+
+    def check(self, settings: GenerationSettings) -> None:
+        pass
+
+    def answer(self, asked: Sequence[Asked]) -> list[Generated]:
+        return [self._quote(one) for one in asked]
+
+    def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
+        return [0.5 for _ in passages]
+
+    def _quote(self, asked: Asked) -> Generated:
+        text, segments = "", []
+        for number, passage in enumerate(asked.passages):
+            quote = passage.text.partition(".")[0] + "."
+            text += " " * bool(text)
+            segments.append(Segment(len(text), len(text) + len(quote), number, 0, len(quote)))
+            text += quote
+        if asked.watcher and asked.watcher.begin(1.0):
+            asked.watcher.write(text)
+        return Generated(text, tuple(segments), 1.0, -9.0, tuple(0.5 for _ in asked.passages), None)
+
+
 @dataclass
 class World:
     """What there is, and who may see it."""
@@ -44,6 +83,8 @@ class World:
     documents: dict[str, tuple[str, Lists | None]] = field(default_factory=dict)
     """By the word that only it has: the corpus and the list of each document."""
     ids: dict[str, str] = field(default_factory=dict)
+    responses: dict[str, "Logged"] = field(default_factory=dict)
+    """By its id, every response that was logged."""
 
     def sees(self, user: str, corpus: str) -> bool:
         """Whether a user may know of a corpus."""
@@ -60,6 +101,19 @@ class World:
             and (lists is None or lists.has(user, self.members[user]))
         }
 
+    def logged_for(self, user: str, corpus: str | None = None) -> set[str]:
+        """The responses that a reviewer may see: their own, and those of which nothing is hidden."""
+        readable = {name: self.readable(user, name) for name in self.corpora}
+        return {
+            response_id
+            for response_id, logged in self.responses.items()
+            if corpus in (None, logged.corpus)
+            and (
+                logged.user == user
+                or (self.sees(user, logged.corpus) and logged.words <= readable[logged.corpus])
+            )
+        }
+
     def some_list(self) -> Lists:
         """A list of a few users and groups."""
         users = self.random.sample(sorted(self.members), min(2, len(self.members)))
@@ -72,6 +126,7 @@ class Person:
 
     name: str
     client: httpx.Client
+    role: Role
     told: set[str] = field(default_factory=set)
 
 
@@ -91,12 +146,14 @@ class Installation:
             name = f"user{number}"
             role = Role.REVIEWER if number % 3 == 0 else Role.READER
             self.user_ids[name] = self._made("/v1/users", {"name": name})["id"]
-            self.people.append(Person(name, clients.of(role, name)))
+            self.people.append(Person(name, clients.of(role, name), role))
             world.members[name] = set()
             for group in world.random.sample(sorted(self.group_ids), world.random.randint(0, 2)):
                 self.set_member(name, group, inside=True)
         for number in range(corpora):
             self._make_corpus(number, documents)
+        self._made("/v1/score-definitions", {"name": "correct", "kind": "boolean"})
+        self.queue = self._made("/v1/queues", {"name": "all", "definitions": ["correct"]})["id"]
 
     def _make_corpus(self, number: int, documents: int) -> None:
         name = f"secret{number}"
@@ -155,160 +212,3 @@ class Installation:
 
 def _as_json(lists: Lists) -> dict[str, list[str]]:
     return {"users": sorted(lists.users), "groups": sorted(lists.groups)}
-
-
-class Prober:
-    """Tries everything that a reader can, and compares it with what the world allows."""
-
-    def __init__(self, installation: Installation) -> None:
-        self._world = installation.world
-        self.attempts: list[Callable[[Person, str], None]] = [
-            self.search,
-            self.search_by_words,
-            self.search_files,
-            self.list_documents,
-            self.read_documents,
-            self.export,
-            self.list_corpora,
-            self.ask,
-            self.stream,
-            self.chat,
-            self.repeat,
-            self.read_log,
-        ]
-
-    def search(self, person: Person, corpus: str) -> None:
-        """Search by meaning and words; as many hits as may be read, and nothing in the reasons."""
-        mode = self._world.random.choice(["hybrid", "vector", "keyword"])
-        word = self._world.random.choice(sorted(self._world.documents))
-        body = {"query": f"river {word}", "corpus": corpus, "top_k": 100, "mode": mode}
-        response = person.client.post("/v1/search", json=body)
-        if not self._answered(person, corpus, response):
-            return
-        found = {hit["title"] for hit in response.json()["hits"]}
-        assert found == self._world.readable(person.name, corpus), (person.name, corpus, mode)
-        self._check(person, response, asked={word})
-
-    def search_by_words(self, person: Person, corpus: str) -> None:
-        """Search for what only one document has, by phrases and filters and misspelt."""
-        word = self._world.random.choice(sorted(self._world.documents))
-        query, filters = self._world.random.choice(
-            [(f'"{word}"', {}), (f"+{word} river", {}), (f"{word}q", {}), ("river", {"tag": word})]
-        )
-        body = {"query": query, "corpus": corpus, "filters": filters}
-        response = person.client.post("/v1/search", json=body)
-        if self._answered(person, corpus, response):
-            hidden = word not in self._world.readable(person.name, corpus)
-            titles = {hit["title"] for hit in response.json()["hits"]}
-            assert not hidden or word not in titles
-            self._check(person, response, asked={word})
-
-    def search_files(self, person: Person, corpus: str) -> None:
-        """Search a vector store, and look at its files."""
-        found = person.client.post(f"/v1/vector_stores/{corpus}/search", json={"query": "river"})
-        if self._answered(person, corpus, found):
-            self._check(person, found)
-            self._check(person, person.client.get(f"/v1/vector_stores/{corpus}"))
-        files = person.client.get("/v1/files", params={"limit": 500}).json()
-        named = {file["filename"].removeprefix("about:") for file in files["data"]}
-        assert named == self._world.readable(person.name)
-
-    def list_documents(self, person: Person, corpus: str) -> None:
-        """List a corpus's documents, and its duplicates."""
-        response = person.client.get("/v1/documents", params={"corpus": corpus, "limit": 500})
-        if self._answered(person, corpus, response):
-            listed = {document["title"] for document in response.json()["documents"]}
-            assert listed == self._world.readable(person.name, corpus)
-            self._check(person, person.client.get("/v1/duplicates", params={"corpus": corpus}))
-
-    def read_documents(self, person: Person, corpus: str) -> None:
-        """Read any document by its id, in every way."""
-        word = self._world.random.choice(sorted(self._world.documents))
-        document_id = self._world.ids[word]
-        allowed = word in self._world.readable(person.name)
-        paths = [f"/v1/documents/{document_id}", f"/v1/documents/{document_id}/text"]
-        paths += [f"/v1/duplicates/{document_id}", f"/v1/files/file-{document_id.replace('-', '')}/content"]
-        for path in paths:
-            response = person.client.get(path)
-            assert response.status_code == (200 if allowed else 404), (person.name, path)
-            self._check(person, response)
-
-    def export(self, person: Person, corpus: str) -> None:
-        """Export a corpus."""
-        response = person.client.get(f"/v1/corpora/{corpus}/export")
-        if self._answered(person, corpus, response):
-            assert set(MARKER.findall(response.text)) == self._world.readable(person.name, corpus)
-
-    def list_corpora(self, person: Person, corpus: str) -> None:
-        """List corpora: their names, and how much is in them."""
-        listed = person.client.get("/v1/corpora", params={"limit": 500}).json()["corpora"]
-        visible = {name for name in self._world.corpora if self._world.sees(person.name, name)}
-        assert {each["name"] for each in listed} == visible
-        for each in listed:
-            count = len(self._world.readable(person.name, each["name"]))
-            assert (each["documents"], each["chunks"]) == (count, count)
-        models = person.client.get("/v1/models").text
-        assert set(CORPUS.findall(models)) == visible
-
-    def ask(self, person: Person, corpus: str) -> None:
-        """Ask a question."""
-        word = self._world.random.choice(sorted(self._world.documents))
-        body = {"question": f"How long is the river {word}?", "corpus": corpus}
-        response = person.client.post("/v1/ask", json=body)
-        if self._answered(person, corpus, response):
-            self._check(person, response, asked={word})
-            person.told |= set(MARKER.findall(response.text))
-
-    def stream(self, person: Person, corpus: str) -> None:
-        """Ask a question and hear the answer while it is written."""
-        body = {"question": "How long is the river?", "corpus": corpus, "stream": True}
-        response = person.client.post("/v1/ask", json=body)
-        if self._answered(person, corpus, response):
-            self._check(person, response)
-            person.told |= set(MARKER.findall(response.text))
-
-    def chat(self, person: Person, corpus: str) -> None:
-        """Ask as OpenAI's clients do."""
-        messages = [{"role": "user", "content": "How long is the river?"}]
-        body = {"model": f"groundwork/{corpus}", "messages": messages}
-        response = person.client.post("/v1/chat/completions", json=body)
-        if self._answered(person, corpus, response):
-            self._check(person, response)
-            person.told |= set(MARKER.findall(response.text))
-
-    def repeat(self, person: Person, corpus: str) -> None:
-        """Send an earlier question again, under its name: its answer comes only if all of it may be seen."""
-        body = {"query": "river", "corpus": corpus}
-        headers = {"Idempotency-Key": f"{person.name}-{corpus}"}
-        response = person.client.post("/v1/search", json=body, headers=headers)
-        assert response.status_code in (200, 404, 409)
-        if response.status_code == 200 and "idempotency-replayed" not in response.headers:
-            assert self._world.sees(person.name, corpus)
-        self._check(person, response, asked={corpus})
-
-    def read_log(self, person: Person, corpus: str) -> None:
-        """Read one's own log, and as a reviewer that of others as far as all in it may be read."""
-        readable = self._world.readable(person.name)
-        for line in person.client.get("/v1/responses/export").text.splitlines():
-            response = json.loads(line)
-            told = set(MARKER.findall(line)) - set(MARKER.findall(response["question"]))
-            own = response["user"] == person.name
-            assert told <= (readable | person.told if own else readable), (person.name, response["id"])
-            assert own or self._world.sees(person.name, response["corpus"])
-        self._check(person, person.client.get("/v1/jobs"))
-
-    def _answered(self, person: Person, corpus: str, response: httpx.Response) -> bool:
-        """Whether there was an answer, which there is for those only that may know of the corpus."""
-        if self._world.sees(person.name, corpus):
-            assert response.status_code == 200, response.text
-            return True
-        assert response.status_code == 404, (person.name, corpus, response.text)
-        self._check(person, response, asked={corpus})
-        return False
-
-    def _check(self, person: Person, response: httpx.Response, asked: Set[str] = frozenset()) -> None:
-        """Nothing is told of what is hidden but what was in the question."""
-        told = set(MARKER.findall(response.text)) - asked
-        assert told <= self._world.readable(person.name), (person.name, response.url)
-        for name in set(CORPUS.findall(response.text)) - asked:
-            assert self._world.sees(person.name, name), (person.name, response.url)

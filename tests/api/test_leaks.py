@@ -1,11 +1,32 @@
-"""Nobody is told of what is hidden from them, however they ask, also when rights change between requests."""
+"""Nobody is told of what is hidden from them, however they ask, also when rights change between requests.
+
+The generator of these tests copies from every passage that it is given: whatever reaches it comes out.
+"""
 
 import random
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from api.build import Application, build
+from api.encoders import SharedEncoder
+from api.lazy import Lazy
+from api.settings import Settings
+from rag.scoring.answer import AnswerScorer
 from tests.api.conftest import Clients
-from tests.api.leaks import Installation, Prober, World
+from tests.api.leaks import Installation, Quoting, World
+from tests.api.probing import Prober
+
+
+@pytest.fixture
+def application(settings: Settings, encoder: SharedEncoder) -> Iterator[Application]:
+    """All the real parts but the generator."""
+    quoting: Lazy[Any] = Lazy(Quoting)
+    scorer = Lazy(lambda: AnswerScorer(None, encoder.encode))
+    application = build(settings, encoder=Lazy(lambda: encoder), generator=quoting, scorer=scorer)
+    yield application
+    application.close()
 
 
 def probe(installation: Installation, operations: int, changes: float) -> None:
@@ -23,14 +44,15 @@ def probe(installation: Installation, operations: int, changes: float) -> None:
 def test_nothing_hidden_is_told(clients: Clients) -> None:
     world = World(random.Random(5))
     installation = Installation(clients, world, users=10, corpora=5, documents=6)
-    probe(installation, 100, changes=0.0)
-    probe(installation, 100, changes=0.3)
+    probe(installation, 72, changes=0.0)
+    probe(installation, 72, changes=0.3)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_nothing_hidden_is_told_in_a_large_installation(clients: Clients) -> None:
-    world = World(random.Random(7))
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_hidden_is_told_in_a_large_installation(clients: Clients, seed: int) -> None:
+    world = World(random.Random(seed))
     installation = Installation(clients, world, users=200, corpora=50, documents=12)
-    probe(installation, 5_000, changes=0.0)
-    probe(installation, 5_000, changes=0.3)
+    probe(installation, 1_000, changes=0.0)
+    probe(installation, 1_000, changes=0.3)
