@@ -10,13 +10,13 @@ from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session
 
 from api.build import Application
-from api.errors import AccessError, MissingKeyError, NoRoleError, RoleError
 from api.limits import limit_request
 from api.logins import login_of
+from api.refusals import AccessError, MissingKeyError, NoRoleError, RoleError
 from store import access, access_lists
 from store.access import Authenticated
 from store.logins import Login
-from store.types import Key, Level, Role, Verb
+from store.types import Key, Level, Limits, Role, Verb
 from store.visibility import Reader
 
 ROLES = tuple(Role)
@@ -48,6 +48,8 @@ class Caller:
     role: Role
     """The lesser of the user's role and the key's."""
     groups: tuple[str, ...]
+    limits: Limits
+    """The user's own, which go before those of the settings."""
     key: Key | None
     """The API key that was shown; None where something else was."""
     corpora: frozenset[int] | None
@@ -65,7 +67,7 @@ class Caller:
         return self.user_id if self.key is None else self.key.id
 
 
-def application_of(request: Request) -> Application:
+async def application_of(request: Request) -> Application:
     """The application that a request is served by."""
     application: Application = request.app.state.application
     return application
@@ -108,13 +110,14 @@ def caller_with_key(parts: Application, secret: str) -> Caller:
     Raises:
         InvalidKeyError: It is unknown, expired or revoked, or its user disabled.
     """
-    with parts.database.transaction() as session:
+    with parts.database.reading() as session:
         found = access.authenticate(session, secret)
     return Caller(
         user=found.user.name,
         user_id=found.user.id,
         role=found.role,
         groups=found.user.groups,
+        limits=found.user.limits,
         key=found.key,
         corpora=found.corpora,
         verbs=_verbs_of(found),
@@ -137,6 +140,7 @@ def _caller_with_login(login: Login) -> Caller:
         user_id=user.id,
         role=user.role,
         groups=user.groups,
+        limits=user.limits,
         key=None,
         corpora=None,
         verbs=VERBS_OF[user.role],
@@ -155,7 +159,7 @@ def requires(needed: Role, *verbs: Verb) -> Callable[..., Caller]:
         if not allows(found.role, needed):
             raise RoleError(found.role, needed)
         check_verb(found, *verbs)
-        limit_request(parts, request.scope, str(found.id), str(found.user_id))
+        limit_request(parts, request.scope, found)
         return found
 
     return caller

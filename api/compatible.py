@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from api.errors import CorpusChoiceError, UnknownFileError, UnknownModelError, UnsupportedError
+from api.refusals import CorpusChoiceError, UnknownFileError, UnknownModelError, UnsupportedError
 from api.schemas.answers import AnswerView, CitationView
 from api.schemas.openai import (
     Annotation,

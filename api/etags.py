@@ -5,7 +5,7 @@ import re
 
 from starlette.datastructures import Headers
 
-from api.errors import ChangedError
+from api.refusals import ChangedError
 from store.types import Document
 
 TAG = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')

@@ -25,7 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import caller_with_key
 from api.build import Application
-from api.errors import IdempotencyKeyError, http_problem, problem_response
+from api.errors import http_problem, problem_response
+from api.refusals import IdempotencyKeyError
 from store import idempotency
 from store.errors import InvalidKeyError, RequestReusedError, StoreError
 from store.visibility import Reader, all_visible

@@ -11,8 +11,8 @@ from api.audit import by_key
 from api.auth import Caller, check_level
 from api.build import Application
 from api.encoders import CorpusEncoder
-from api.errors import BodyError, FolderError
 from api.reading import with_settings
+from api.refusals import BodyError, FolderError
 from api.schemas.jobs import JobBody, JobForm
 from api.uploads import checked_readers
 from ingest.inputs import find_inputs

@@ -7,18 +7,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.build import Application
-from api.errors import TooManyFailuresError, problem_response
+from api.errors import problem_response
+from api.refusals import TooManyFailuresError
 from store import audit, limits
 from store.errors import DatabaseUnavailableError
 from store.limits import Limited, Standing
 from store.postgres import Database
+
+if TYPE_CHECKING:  # it imports this
+    from api.auth import Caller
 
 ANSWERING = re.compile(r"/v1/(?:ask|chat/completions|responses/[^/]+/replay)")
 INGESTING = re.compile(r"/v1/(?:documents|jobs|files)")
@@ -30,51 +34,64 @@ SHOWN_PATH_CHARACTERS = 100
 STANDING = "standing"
 """Where a request's scope holds what is left of its caller's requests."""
 CHARGED = "charged"
-"""Where it holds the user whose ingested bytes are counted."""
+"""Where it holds whose ingested bytes are counted."""
 
 
-def take_request(parts: Application, subject: str) -> Standing | None:
+def take_request(parts: Application, caller: "Caller") -> Standing | None:
     """Take one of a caller's requests; None where they are not limited.
+
+    A user's own limit holds for all its keys together, that of the settings for each.
 
     Raises:
         LimitReachedError: There is none left.
     """
-    limit = parts.settings.requests_per_minute
+    own, usual = caller.limits.requests_per_minute, parts.settings.requests_per_minute
+    limit, subject = (usual, caller.id) if own is None else (own, caller.user_id)
     if limit is None:
         return None
     with parts.database.transaction() as session:
-        return limits.take(session, subject, Limited.REQUESTS, limit)
+        return limits.take(session, str(subject), Limited.REQUESTS, limit)
 
 
-def take_answer(parts: Application, user: str) -> None:
-    """Take one of a user's answers.
+def take_answer(parts: Application, caller: "Caller") -> None:
+    """Take one of the answers of a caller's user.
 
     Raises:
         LimitReachedError: There is none left.
     """
-    limit = parts.settings.answers_per_day
+    own, usual = caller.limits.answers_per_day, parts.settings.answers_per_day
+    limit = usual if own is None else own
     if limit is not None:
         with parts.database.transaction() as session:
-            limits.take(session, user, Limited.ANSWERS, limit)
+            limits.take(session, str(caller.user_id), Limited.ANSWERS, limit)
 
 
-def limit_request(parts: Application, scope: Scope, subject: str, user: str) -> None:
-    """Hold a request to the limits of its caller, `subject` (a key or user), and of the user.
+def limit_request(parts: Application, scope: Scope, caller: "Caller") -> None:
+    """Hold a request to the limits of its caller.
 
     Raises:
         LimitReachedError: One of them is reached.
     """
     state = scope.setdefault("state", {})
-    state[STANDING] = take_request(parts, subject)
+    state[STANDING] = take_request(parts, caller)
     if scope["method"] != "POST":
         return
     if ANSWERING.fullmatch(scope["path"]):
-        take_answer(parts, user)
-    limit = parts.settings.ingested_bytes_per_day
+        take_answer(parts, caller)
+    own, usual = caller.limits.ingested_bytes_per_day, parts.settings.ingested_bytes_per_day
+    limit = usual if own is None else own
     if limit is not None and INGESTING.fullmatch(scope["path"]):
         with parts.database.transaction() as session:
-            limits.take(session, user, Limited.INGESTED_BYTES, limit, 0)
-        state[CHARGED] = user
+            limits.take(session, str(caller.user_id), Limited.INGESTED_BYTES, limit, 0)
+        state[CHARGED] = Charged(str(caller.user_id), limit)
+
+
+@dataclass(frozen=True)
+class Charged:
+    """The user whose ingested bytes are counted, and how many it may send a day."""
+
+    user: str
+    limit: int
 
 
 class Gate:
@@ -111,9 +128,9 @@ class Gate:
         parts: Application | None = getattr(passing.scope["app"].state, "application", None)
         if parts is None:
             return
-        user, limit = passing.state.get(CHARGED), parts.settings.ingested_bytes_per_day
-        if user is not None and limit is not None and passing.received_bytes:
-            await to_thread.run_sync(_charge, parts.database, user, limit, passing.received_bytes)
+        charged: Charged | None = passing.state.get(CHARGED)
+        if charged is not None and passing.received_bytes:
+            await to_thread.run_sync(_charge, parts.database, charged, passing.received_bytes)
         count = self._failures.add(passing.address) if failed else None
         if count is not None:
             path = passing.scope["path"][:SHOWN_PATH_CHARACTERS]
@@ -200,9 +217,9 @@ class _Passing:
         await self._send(message)
 
 
-def _charge(database: Database, user: str, limit: int, size_bytes: int) -> None:
+def _charge(database: Database, charged: Charged, size_bytes: int) -> None:
     with suppress(DatabaseUnavailableError), database.transaction() as session:
-        limits.charge(session, user, Limited.INGESTED_BYTES, limit, size_bytes)
+        limits.charge(session, charged.user, Limited.INGESTED_BYTES, charged.limit, size_bytes)
 
 
 def _record(database: Database, address: str, path: str, count: int) -> None:

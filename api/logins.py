@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from api.build import Application
-from api.errors import CsrfError, NoRoleError
+from api.refusals import CsrfError, NoRoleError
 from store import audit, logins, passwords, users
 from store.errors import InvalidLoginError, UnknownUserError, WrongPasswordError
 from store.logins import FREE_OF_ADDRESS, FREE_OF_USER, Login, NewLogin
@@ -105,7 +105,7 @@ def login_of(parts: Application, headers: Mapping[str, str], method: str) -> Log
     secret = _cookie(headers, COOKIE)
     if secret is None:
         return None
-    with parts.database.transaction() as session:
+    with parts.database.reading() as session:
         login = logins.find(session, secret)
     sent = headers.get(CSRF_HEADER, "")
     if method not in SAFE_METHODS and not hmac.compare_digest(sent.encode(), csrf_token(secret).encode()):

@@ -20,8 +20,9 @@ from api.asking import AskingThreads, Listening
 from api.auth import Caller, check_verb, recognise
 from api.build import Application
 from api.compatible import only_corpus
-from api.errors import ApiError, problem_response
+from api.errors import problem_response
 from api.limits import limit_request, take_answer
+from api.refusals import ApiError
 from api.schemas.answers import AnswerView, SearchView
 from api.schemas.documents import DocumentPartView
 from rag.answer import AskRequest
@@ -77,7 +78,7 @@ class Tools:
         def work(key: Caller) -> AnswerView:
             check_verb(key, Verb.ASK)
             parts = self._parts()
-            take_answer(parts, str(key.user_id))
+            take_answer(parts, key)
             asked = AskRequest(
                 question=question,
                 corpus=self._corpus(corpus, key),
@@ -229,7 +230,7 @@ class OverHttp:
     def _admit(self, scope: Scope) -> None:
         """See to it that a request has a caller, who may call again so soon."""
         caller = recognise(self._parts(), Headers(scope=scope))
-        limit_request(self._parts(), scope, str(caller.id), str(caller.user_id))
+        limit_request(self._parts(), scope, caller)
 
 
 async def _serve_until_hung_up(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,8 +10,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import request_id
-from api.errors import KINDS, TooLargeError, internal_problem, problem_response
+from api.errors import KINDS, internal_problem, problem_response
 from api.metrics import Metrics
+from api.refusals import TooLargeError
 from api.tracing import note_response, request_span
 
 logger = logging.getLogger(__name__)

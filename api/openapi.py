@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.errors import (
+from api.errors import problems
+from api.refusals import (
     IdempotencyKeyError,
     TooLargeError,
     TooManyFailuresError,
     UnsupportedBodyError,
-    problems,
 )
 from store.errors import (
     DatabaseUnavailableError,

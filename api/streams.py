@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from api.errors import UnknownStreamError
+from api.refusals import UnknownStreamError
 from api.telling import Told, problem_of
 from rag.errors import AbandonedError
 

@@ -10,8 +10,9 @@ from fastapi.encoders import jsonable_encoder
 
 from api.asking import AskingThreads, Listening
 from api.build import Application
-from api.errors import ApiError, internal_problem, problem_response
+from api.errors import internal_problem, problem_response
 from api.middleware import log_mistake
+from api.refusals import ApiError
 from api.schemas.answers import AnswerView, HitView
 from ingest.errors import IngestError
 from rag.answer import Answer, AskRequest

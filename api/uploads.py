@@ -15,8 +15,8 @@ from api.auth import Caller, check_level
 from api.build import Application
 from api.bulk import known_suffixes, limits_of
 from api.encoders import CorpusEncoder
-from api.errors import DocumentError
 from api.reading import with_settings
+from api.refusals import DocumentError
 from api.schemas.documents import DocumentBody, UploadForm, UploadView
 from api.settings import Settings
 from ingest.inputs import Input

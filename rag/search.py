@@ -95,7 +95,7 @@ class Searcher:
         """
         query = check_question(request.query)
         top_k = check_top_k(request.top_k, MAX_HITS)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             corpus = corpora.get(session, request.corpus, request.reader)
         changes: tuple[QueryChange, ...] = ()
         if request.spelling:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
+    bindparam,
     case,
     func,
     insert,
@@ -123,19 +125,7 @@ def authenticate(session: Session, secret: str) -> Authenticated:
         InvalidKeyError: There is none, it was revoked, its time is over (by the database's clock), or its
             user is disabled.
     """
-    hashed = _hash(secret)
-    still_good = KeyRow.previous_expires_at > func.now()
-    is_stale = func.coalesce(KeyRow.last_used_at < func.now() - USE_NOTED_EVERY, True)
-    row = session.execute(
-        _keys()
-        .add_columns(KeyRow.user_id, KeyRow.corpora, is_stale.label("is_stale"))
-        .where(
-            or_(KeyRow.hash == hashed, and_(KeyRow.previous_hash == hashed, still_good)),
-            KeyRow.revoked_at.is_(None),
-            _unexpired(),
-            UserRow.disabled_at.is_(None),
-        )
-    ).one_or_none()
+    row = session.execute(_good_key(), {"hash": _hash(secret)}).one_or_none()
     if row is None:
         raise InvalidKeyError
     if row.is_stale:
@@ -146,7 +136,7 @@ def authenticate(session: Session, secret: str) -> Authenticated:
             .execution_options(synchronize_session=False)
         )
     held = None if row.corpora is None else frozenset(row.corpora)
-    return Authenticated(_key(row), users.get(session, row.user_id), held)
+    return Authenticated(_key(row), users.user_of(row), held)
 
 
 def list_keys(session: Session) -> list[Key]:
@@ -230,6 +220,24 @@ def _hash(secret: str) -> str:
     # it, and equal secrets do not occur. It lets a key be found by its hash, with no comparison whose time
     # tells anything.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+@cache
+def _good_key() -> Select[*tuple[Any, ...]]:
+    """The key of a hash, if it is good now, and its user; each request asks for one."""
+    hashed = bindparam("hash", type_=KeyRow.hash.type)
+    still_good = KeyRow.previous_expires_at > func.now()
+    is_stale = func.coalesce(KeyRow.last_used_at < func.now() - USE_NOTED_EVERY, True)
+    return (
+        _keys()
+        .add_columns(*users.columns(), KeyRow.corpora, is_stale.label("is_stale"))
+        .where(
+            or_(KeyRow.hash == hashed, and_(KeyRow.previous_hash == hashed, still_good)),
+            KeyRow.revoked_at.is_(None),
+            _unexpired(),
+            UserRow.disabled_at.is_(None),
+        )
+    )
 
 
 def _keys() -> Select[*tuple[Any, ...]]:

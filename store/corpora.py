@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
+    exists,
     func,
     literal,
     not_,
@@ -196,6 +197,7 @@ def _corpora() -> Select[*tuple[Any, ...]]:
         CorpusRow.created_at,
         CorpusRow.settings,
         CorpusRow.restricted,
+        exists().where(DocumentRow.corpus_id == CorpusRow.id, DocumentRow.restricted).label("has_lists"),
     )
 
 
@@ -209,6 +211,7 @@ def _corpus(row: Row[*tuple[Any, ...]]) -> Corpus:
         created_at=row.created_at,
         settings=row.settings,
         restricted=row.restricted,
+        has_lists=row.has_lists,
     )
 
 

@@ -62,7 +62,7 @@ def find(session: Session, secret: str) -> Login:
         InvalidLoginError: There is none, it was ended, its time is over, or its user is disabled.
     """
     row = session.execute(
-        select(LoginRow.id, LoginRow.user_id, LoginRow.expires_at)
+        select(LoginRow.id, LoginRow.expires_at, *users.columns())
         .join(UserRow, UserRow.id == LoginRow.user_id)
         .where(
             LoginRow.hash == _hash(secret),
@@ -73,7 +73,7 @@ def find(session: Session, secret: str) -> Login:
     ).one_or_none()
     if row is None:
         raise InvalidLoginError
-    return Login(row.id, users.get(session, row.user_id), row.expires_at)
+    return Login(row.id, users.user_of(row), row.expires_at)
 
 
 def end(session: Session, login_id: UUID) -> None:

@@ -1,17 +1,18 @@
 """The database: connections, transactions, migrations."""
 
+import select as waiting
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,7 @@ class Database:
 
     def __init__(self, engine: Engine, server: "EmbeddedServer | None" = None):
         self.engine = engine
+        self._each_alone = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._server = server
         self._sealer: Sealer | None = None
 
@@ -65,6 +67,19 @@ class Database:
             Session(self.engine, expire_on_commit=False, info=carried) as session,
             session.begin(),
         ):
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for a few reads that need not agree: each statement is a transaction of its own.
+
+        It goes to the server once for each statement, and not for the beginning and the end besides.
+
+        Raises:
+            DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
+        """
+        carried = {IN_SESSION: self._sealer}
+        with self._reached(), Session(self._each_alone, expire_on_commit=False, info=carried) as session:
             yield session
 
     @contextmanager
@@ -243,9 +258,8 @@ def _engine(url: str) -> Engine:
             f"The database URL starts with {parsed.drivername}://, but only PostgreSQL serves. "
             "Write it as postgresql://user:password@host/name."
         )
-    return create_engine(
+    engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        pool_pre_ping=True,
         hide_parameters=True,  # errors of statements would quote texts
         pool_size=10,
         max_overflow=20,
@@ -253,6 +267,27 @@ def _engine(url: str) -> Engine:
         # Without an encoding, a database in SQL_ASCII would hand out bytes before it can be refused.
         connect_args={"options": "-c timezone=utc", "connect_timeout": 10, "client_encoding": "utf8"},
     )
+    event.listen(engine, "checkout", _look_at)
+    return engine
+
+
+def _look_at(connection: psycopg.Connection, record: Any, taken: Any) -> None:
+    """See to it that the server has not closed a connection while it lay in the pool.
+
+    There is nothing to be read on a good one, which is seen without a word to the server. Only where there is
+    something is it asked for a sign of life.
+
+    Raises:
+        DisconnectionError: It has; the pool makes another.
+    """
+    poll = waiting.poll()
+    try:
+        poll.register(connection.pgconn.socket, waiting.POLLIN)
+        if poll.poll(0):
+            connection.execute("SELECT 1")
+            connection.rollback()
+    except psycopg.Error as error:
+        raise DisconnectionError("the server closed the connection") from error
 
 
 def _is_full(error: DBAPIError | psycopg.Error) -> bool:

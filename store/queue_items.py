@@ -196,8 +196,10 @@ def waiting_for(session: Session, queue: Queue, user: str, reader: Reader | None
     return session.scalar(statement.select_from(QueueItemRow)) or 0
 
 
-def ratings(session: Session, queue: Queue) -> list[Rating]:
-    """What persons said of the queue's responses, in the scores that it asks for; texts are left out."""
+def ratings(session: Session, queue: Queue, reader: Reader | None = None) -> list[Rating]:
+    """What persons said of the queue's responses that the reader may see, in the scores that it asks for;
+    texts are left out.
+    """
     rows = session.execute(
         select(
             ScoreDefinitionRow.name,
@@ -216,6 +218,7 @@ def ratings(session: Session, queue: Queue) -> list[Rating]:
             QueueDefinitionRow.queue_id == queue.id,
             ScoreDefinitionRow.kind != ScoreKind.TEXT,
             of_persons(),
+            ScoreRow.response_id.in_(visible_responses(reader)),
         )
         .order_by(QueueDefinitionRow.place, ScoreRow.response_id, UserRow.name)
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ from store.tables import (
     ScoreDefinitionRow,
     UserRow,
 )
+from store.visibility import Reader, visible_responses
 
 LEASE_S = 900
 """How long an item stays in a reviewer's hands, unless the queue says otherwise."""
@@ -61,6 +62,7 @@ class Queue:
     created_at: datetime
     closed_at: datetime | None
     items: int
+    """How many responses are in it, as far as whoever reads it may see them; so is `done`."""
     done: int
 
 
@@ -97,13 +99,13 @@ def create(session: Session, new: NewQueue) -> Queue:
     return get(session, queue_id)
 
 
-def get(session: Session, queue_id: UUID) -> Queue:
-    """The queue of this id.
+def get(session: Session, queue_id: UUID, reader: Reader | None = None) -> Queue:
+    """The queue of this id, counted for a reader.
 
     Raises:
         UnknownQueueError: There is none.
     """
-    row = session.execute(_queues().where(QueueRow.id == queue_id)).one_or_none()
+    row = session.execute(_queues(reader).where(QueueRow.id == queue_id)).one_or_none()
     if row is None:
         raise UnknownQueueError(queue_id)
     return _to_queue(row)
@@ -116,12 +118,14 @@ def page(
     limit: int,
     reviewer: str | None = None,
     closed: bool | None = None,
+    reader: Reader | None = None,
 ) -> list[Queue]:
     """The next `limit` queues by name; `after` is the last name before.
 
-    `reviewer` leaves those that this user may review, `closed` those that are closed, or open.
+    `reviewer` leaves those that this user may review, `closed` those that are closed, or open; they are
+    counted for `reader`.
     """
-    statement = _queues()
+    statement = _queues(reader)
     if reviewer is not None:
         of_queue = select(QueueReviewerRow.queue_id).where(QueueReviewerRow.queue_id == QueueRow.id)
         theirs = of_queue.join(UserRow, UserRow.id == QueueReviewerRow.user_id).where(
@@ -142,6 +146,7 @@ def change(
     description: str | None = None,
     reviewers: Sequence[str] | None = None,
     closed: bool | None = None,
+    reader: Reader | None = None,
 ) -> Queue:
     """Change a queue; None leaves a thing as it is. A closed queue hands out nothing.
 
@@ -160,7 +165,7 @@ def change(
     if reviewers is not None:
         session.execute(delete(QueueReviewerRow).where(QueueReviewerRow.queue_id == queue_id))
         _let_review(session, queue_id, reviewers)
-    return get(session, queue_id)
+    return get(session, queue_id, reader)
 
 
 def check_may_review(queue: Queue, user: str) -> None:
@@ -182,7 +187,7 @@ def _let_review(session: Session, queue_id: UUID, reviewers: Sequence[str]) -> N
         session.execute(insert(QueueReviewerRow).values(queue_id=queue_id, user_id=user_id))
 
 
-def _queues() -> Select[*tuple[Any, ...]]:
+def _queues(reader: Reader | None) -> Select[*tuple[Any, ...]]:
     definitions = (
         select(func.array_agg(aggregate_order_by(ScoreDefinitionRow.name, QueueDefinitionRow.place)))
         .join(QueueDefinitionRow, QueueDefinitionRow.definition_id == ScoreDefinitionRow.id)
@@ -194,7 +199,8 @@ def _queues() -> Select[*tuple[Any, ...]]:
         .where(QueueReviewerRow.queue_id == QueueRow.id)
     )
     creator = select(UserRow.name).where(UserRow.id == QueueRow.created_by)
-    items = select(func.count()).where(QueueItemRow.queue_id == QueueRow.id)
+    seen = true() if reader is None else QueueItemRow.response_id.in_(visible_responses(reader))
+    items = select(func.count()).where(QueueItemRow.queue_id == QueueRow.id, seen)
     return select(
         QueueRow.id,
         QueueRow.name,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, not_, or_, select, text, true, update
+from sqlalchemy import ColumnElement, Row, and_, case, func, not_, or_, select, text, true, update
 from sqlalchemy.orm import Session
 
 from store.postgres import Database
@@ -17,21 +17,26 @@ from store.sealed_log import (
     open_correction,
     open_feedback,
     open_response,
+    open_score,
+    open_title,
     response_columns,
-    score_identity,
+    score_columns,
+    title_columns,
 )
-from store.sealed_text import MARK, read_text, stored_text
+from store.sealed_text import MARK
 from store.tables import (
     CorrectionRow,
     DataKeyRow,
     FeedbackRow,
     ResponseCitationRow,
     ResponseRow,
+    ScoreDefinitionRow,
     ScoreRow,
+    SessionRow,
 )
 
 ROWS_AT_ONCE = 100
-TABLES = (ResponseRow, ResponseCitationRow, FeedbackRow, CorrectionRow, ScoreRow)
+TABLES = (ResponseRow, ResponseCitationRow, FeedbackRow, CorrectionRow, ScoreRow, SessionRow)
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 """Gives what the content of a row becomes, in JSON's types."""
@@ -110,7 +115,7 @@ def compact(database: Database) -> None:
 class _Log:
     """A table of the log: how its rows are read and written, their content in JSON's types."""
 
-    table: type[ResponseRow] | type[FeedbackRow] | type[CorrectionRow] | type[ScoreRow]
+    table: type[ResponseRow] | type[FeedbackRow] | type[CorrectionRow] | type[ScoreRow] | type[SessionRow]
     columns: tuple[Any, ...]
     says_something: ColumnElement[bool]
     sealed: ColumnElement[bool]
@@ -174,21 +179,43 @@ def _write_correction(session: Session, row: Row[*tuple[Any, ...]], content: dic
 
 
 def _read_score(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return {"comment": read_text(session, score_identity(row.id), row.comment)}
+    return open_score(session, row.id, {"comment": row.comment, "label": row.text})
 
 
 def _write_score(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    comment = stored_text(session, score_identity(row.id), content["comment"])
-    session.execute(update(ScoreRow).where(ScoreRow.id == row.id).values(comment=comment))
+    said = {name: text for name, text in content.items() if text is not None}
+    columns = score_columns(session, row.id, said)
+    session.execute(update(ScoreRow).where(ScoreRow.id == row.id).values(**columns))
+
+
+def _read_session(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+    return {"title": open_title(session, row.id, row.title)}
+
+
+def _write_session(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
+    columns = title_columns(session, row.id, content["title"])
+    session.execute(update(SessionRow).where(SessionRow.id == row.id).values(**columns))
 
 
 def _by_column(column: Any) -> dict[str, Any]:
-    """How the rows are told apart whose texts are sealed in their columns, by one that all of them have."""
+    """How the rows are told apart whose texts are sealed in their columns, by one that all of them have.
+
+    Of a score that is the text before the comment: whoever writes one seals both.
+    """
     return {
         "sealed": column.startswith(MARK, autoescape=True),
         "sealed_with": lambda key: column.startswith(f"{MARK}{key}:", autoescape=True),
     }
 
+
+_KIND = (
+    select(ScoreDefinitionRow.kind)
+    .where(ScoreDefinitionRow.id == ScoreRow.definition_id)
+    .correlate(ScoreRow)
+    .scalar_subquery()
+)
+_TEXT = case((_KIND == "text", ScoreRow.label))
+"""The label of a score, if it is free text."""
 
 _LOGS = (
     _Log(
@@ -235,10 +262,18 @@ _LOGS = (
     ),
     _Log(
         table=ScoreRow,
-        columns=(ScoreRow.id, ScoreRow.comment),
-        says_something=ScoreRow.comment.is_not(None),
-        **_by_column(ScoreRow.comment),
+        columns=(ScoreRow.id, ScoreRow.comment, _TEXT.label("text")),
+        says_something=func.coalesce(_TEXT, ScoreRow.comment).is_not(None),
+        **_by_column(func.coalesce(_TEXT, ScoreRow.comment)),
         read=_read_score,
         write=_write_score,
+    ),
+    _Log(
+        table=SessionRow,
+        columns=(SessionRow.id, SessionRow.title),
+        says_something=SessionRow.title.is_not(None),
+        **_by_column(SessionRow.title),
+        read=_read_session,
+        write=_write_session,
     ),
 )

@@ -15,8 +15,7 @@ from store import users
 from store.errors import UnknownResponseError
 from store.review_errors import ScoreDefinitionArchivedError, ScoreValueError
 from store.score_definitions import ScoreDefinition, ScoreKind, find
-from store.sealed_log import score_identity
-from store.sealed_text import read_text, stored_text
+from store.sealed_log import open_score, score_columns
 from store.tables import ResponseRow, ScoreDefinitionRow, ScoreRow, UserRow, among
 
 Value = float | bool | str
@@ -93,7 +92,10 @@ def record(session: Session, response_id: UUID, new: Sequence[NewScore]) -> list
     for definition, score in zip(definitions, new, strict=True):
         check_value(definition, score.value)
         user_id = None if score.user is None else users.ensure(session, score.user)
-        rows.append(row_of(session, response_id, definition.id, user_id, score))
+        row = row_of(session, response_id, definition.id, user_id, score)
+        if definition.shape.kind is ScoreKind.TEXT:
+            row |= score_columns(session, row["id"], {"label": row["label"]})
+        rows.append(row)
     _supersede(session, response_id, rows)
     if rows:
         session.execute(insert(ScoreRow), rows)
@@ -165,7 +167,7 @@ def row_of(
 ) -> dict[str, Any]:
     """A new row of the table; its comment is sealed where the database has a key."""
     is_text = isinstance(score.value, str)
-    score_id, comment = uuid4(), score.comment
+    score_id = uuid4()
     return {
         "id": score_id,
         "response_id": response_id,
@@ -176,8 +178,8 @@ def row_of(
         "evaluator_version": score.evaluator_version,
         "number": None if is_text else float(score.value),
         "label": score.value if is_text else None,
-        "comment": None if comment is None else stored_text(session, score_identity(score_id), comment),
         "details": None if score.details is None else dict(score.details),
+        **score_columns(session, score_id, {"comment": score.comment}),
     }
 
 
@@ -227,7 +229,8 @@ def _scores() -> Select[*tuple[Any, ...]]:
 
 def _to_score(session: Session, row: Row[*tuple[Any, ...]]) -> Score:
     kind = ScoreKind(row.kind)
-    value: Value = row.label if row.number is None else row.number
+    opened = open_score(session, row.id, {"comment": row.comment, "label": row.label})
+    value: Value = opened["label"] if row.number is None else row.number
     return Score(
         id=row.id,
         response_id=row.response_id,
@@ -238,7 +241,7 @@ def _to_score(session: Session, row: Row[*tuple[Any, ...]]) -> Score:
         user=row.user,
         evaluator=row.evaluator,
         evaluator_version=row.evaluator_version,
-        comment=None if row.comment is None else read_text(session, score_identity(row.id), row.comment),
+        comment=opened["comment"],
         details=row.details,
         created_at=row.created_at,
         superseded_at=row.superseded_at,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, or_
+from sqlalchemy import ColumnElement, Row, and_, not_, or_
 from sqlalchemy.orm import Session
 
-from store.sealed_text import read_text, stored_text
+from store.sealed_text import MARK, read_text, stored_text
 from store.sealing import Sealed, opener_of, sealer_of
-from store.tables import ResponseRow
+from store.tables import ResponseRow, SessionRow
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,36 @@ def holds_text(session: Session, words: str) -> ColumnElement[bool]:
     return or_(and_(ResponseRow.sealed.is_(None), as_it_is), *by_words)
 
 
+def title_columns(session: Session, session_id: UUID, title: str | None) -> dict[str, Any]:
+    """The columns of a session with this title: sealed where the database has a key, else as it is."""
+    if title is None:
+        return {"title": None, "title_words": None}
+    sealer = sealer_of(session)
+    return {
+        "title": stored_text(session, _of_title(session_id), title),
+        "title_words": None if sealer is None else sealer.words(title),
+    }
+
+
+def open_title(session: Session, session_id: UUID, stored: str | None) -> str | None:
+    """The title of a session, sealed or not.
+
+    Raises:
+        EncryptionKeyError: It is sealed, and there is no key, or it is another.
+    """
+    return None if stored is None else read_text(session, _of_title(session_id), stored)
+
+
+def holds_title(session: Session, words: str) -> ColumnElement[bool]:
+    """The condition that a session's title holds these words, as `holds_text` looks for them."""
+    is_sealed = SessionRow.title.startswith(MARK, autoescape=True)
+    as_it_is = and_(not_(is_sealed), SessionRow.title.icontains(words, autoescape=True))
+    sealer = sealer_of(session)
+    if sealer is None:
+        return as_it_is
+    return or_(as_it_is, *(SessionRow.title_words.contains(hashes) for hashes in sealer.words_to_find(words)))
+
+
 def correction_columns(session: Session, correction_id: UUID, content: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of a correction with this content (`answer`, `comment`, `spans` with their quotes)."""
     comment = content["comment"]
@@ -158,9 +188,28 @@ def open_correction(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, A
     }
 
 
-def score_identity(score_id: UUID) -> str:
-    """What the comment of a score is sealed as."""
-    return f"scores {score_id} comment"
+def score_columns(session: Session, score_id: UUID, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a score with this content: its `comment`, and its `label` where that is free text."""
+    return {
+        name: None if text is None else stored_text(session, f"scores {score_id} {name}", text)
+        for name, text in content.items()
+    }
+
+
+def open_score(session: Session, score_id: UUID, stored: Mapping[str, str | None]) -> dict[str, Any]:
+    """The content of a score (`comment`, `label`), sealed or not.
+
+    Raises:
+        EncryptionKeyError: It is sealed, and there is no key, or it is another.
+    """
+    return {
+        name: None if text is None else read_text(session, f"scores {score_id} {name}", text)
+        for name, text in stored.items()
+    }
+
+
+def _of_title(session_id: UUID) -> str:
+    return f"sessions {session_id} title"
 
 
 def _of_response(response_id: UUID) -> str:

@@ -27,7 +27,7 @@ from store.conversations import resume_session, select_responses, to_summary
 from store.errors import TurnError, UnknownResponseError
 from store.positions import Batch, parse_position, position
 from store.responses import ResponseSummary, Turn
-from store.sealed_log import open_response
+from store.sealed_log import holds_title, open_response, open_title, title_columns
 from store.tables import CorpusRow, ResponseRow, SessionRow, UserRow
 from store.visibility import Reader, session_visible
 
@@ -142,7 +142,7 @@ def page(session: Session, filter: SessionFilter, *, after: str | None, limit: i
     Raises:
         InvalidCursorError: `after` is no position in this list.
     """
-    statement = _sessions().where(*_conditions(filter))
+    statement = _sessions().where(*_conditions(session, filter))
     if after is not None:
         statement = statement.where(tuple_(SessionRow.created_at, SessionRow.id) < parse_position(after))
     ordered = statement.order_by(SessionRow.created_at.desc(), SessionRow.id.desc())
@@ -156,7 +156,7 @@ def rename(session: Session, session_id: UUID, title: str | None) -> None:
     session.execute(
         update(SessionRow)
         .where(SessionRow.id == session_id)
-        .values(title=title)
+        .values(title_columns(session, session_id, title))
         .execution_options(synchronize_session=False)
     )
 
@@ -241,13 +241,13 @@ def _back(response_id: UUID, limit: int) -> CTE:
     )
 
 
-def _conditions(filter: SessionFilter) -> list[ColumnElement[bool]]:
+def _conditions(session: Session, filter: SessionFilter) -> list[ColumnElement[bool]]:
     exact = {UserRow.name: filter.user, CorpusRow.name: filter.corpus}
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in exact.items() if value is not None
     ]
     if filter.title is not None:
-        conditions.append(SessionRow.title.icontains(filter.title, autoescape=True))
+        conditions.append(holds_title(session, filter.title))
     if filter.since is not None:
         conditions.append(SessionRow.created_at >= filter.since)
     if filter.until is not None:
@@ -292,6 +292,7 @@ def _of_responses(column: Any, *, first: bool) -> ScalarSelect[Any]:
 
 def _to_summary(session: Session, row: Row[*tuple[Any, ...]]) -> SessionSummary:
     summary = SessionSummary(*row[:8])
+    summary = replace(summary, title=open_title(session, row.id, row.title))
     if summary.first_question != "":  # an empty one is sealed
         return summary
     first = select(ResponseRow.id, ResponseRow.sealed, ResponseRow.data_key_id)

@@ -79,6 +79,18 @@ class Readers:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much a user may do; None: as much as the settings let everybody."""
+
+    requests_per_minute: int | None = None
+    answers_per_day: int | None = None
+    ingested_bytes_per_day: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class User:
     """A person or program; `role` bounds all that it does, None: each of its keys has a role of its own."""
 
@@ -91,6 +103,7 @@ class User:
     created_at: datetime
     groups: tuple[str, ...] = ()
     """The names of its groups, in order."""
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,8 @@ class Corpus:
     """What was chosen for this corpus, each subject's under a key of its own."""
     restricted: bool = False
     """Whether it is for those only that it was granted to."""
+    has_lists: bool = True
+    """Whether some of its documents have, or may have, lists of their own."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from store.errors import NameTakenError, UnknownUserError
 from store.positions import Batch, parse_position, position
 from store.tables import GroupRow, MemberRow, UserRow, among
-from store.types import Role, User
+from store.types import NO_LIMITS, Limits, Role, User
 
-CHANGEABLE = ("display_name", "email", "role")
+LIMITS = ("requests_per_minute", "answers_per_day", "ingested_bytes_per_day")
+CHANGEABLE = ("display_name", "email", "role", *LIMITS)
 """What `change` takes besides `disabled`."""
 
 
@@ -32,6 +33,7 @@ def create(
     role: Role | None = None,
     display_name: str | None = None,
     email: str | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> User:
     """Make a user.
 
@@ -40,7 +42,7 @@ def create(
     """
     made = session.execute(
         insert(UserRow)
-        .values(id=uuid4(), name=name, role=role, display_name=display_name, email=email)
+        .values(id=uuid4(), name=name, role=role, display_name=display_name, email=email, **vars(limits))
         .on_conflict_do_nothing(index_elements=["name"])
         .returning(UserRow.id)
     ).scalar_one_or_none()
@@ -58,7 +60,7 @@ def get(session: Session, user_id: UUID) -> User:
     row = session.execute(_users().where(UserRow.id == user_id)).one_or_none()
     if row is None:
         raise UnknownUserError(user_id)
-    return _user(row)
+    return user_of(row)
 
 
 def named(session: Session, name: str) -> User:
@@ -70,7 +72,7 @@ def named(session: Session, name: str) -> User:
     row = session.execute(_users().where(UserRow.name == name)).one_or_none()
     if row is None:
         raise UnknownUserError(name)
-    return _user(row)
+    return user_of(row)
 
 
 def ids_of(session: Session, names: Sequence[str]) -> dict[str, UUID]:
@@ -89,7 +91,7 @@ def ids_of(session: Session, names: Sequence[str]) -> dict[str, UUID]:
 
 def list_all(session: Session) -> list[User]:
     """All users by name, disabled ones included."""
-    return [_user(row) for row in session.execute(_users().order_by(UserRow.name))]
+    return [user_of(row) for row in session.execute(_users().order_by(UserRow.name))]
 
 
 def page(session: Session, *, after: str | None, limit: int, group: UUID | None = None) -> Batch[User]:
@@ -105,12 +107,12 @@ def page(session: Session, *, after: str | None, limit: int, group: UUID | None 
     if after is not None:
         statement = statement.where(tuple_(UserRow.created_at, UserRow.id) > parse_position(after))
     rows = session.execute(statement.order_by(UserRow.created_at, UserRow.id).limit(limit + 1)).all()
-    users = [_user(row) for row in rows[:limit]]
+    users = [user_of(row) for row in rows[:limit]]
     return Batch(users, position(users[-1].created_at, users[-1].id) if len(rows) > limit else None)
 
 
 def change(session: Session, user_id: UUID, changes: Mapping[str, Any]) -> User:
-    """Change some of `display_name`, `email`, `role` and `disabled`; what is not named stays.
+    """Change some of `display_name`, `email`, `role`, `disabled` and the limits; what is not named stays.
 
     A disabled user's keys are refused from the next request on, and work again when it is enabled.
 
@@ -132,33 +134,43 @@ def change(session: Session, user_id: UUID, changes: Mapping[str, Any]) -> User:
     return get(session, user_id)
 
 
-def _users() -> Select[*tuple[Any, ...]]:
+def columns() -> list[Any]:
+    """What `user_of` needs of a user, to be read beside other columns."""
     groups = (
         select(func.array_agg(aggregate_order_by(GroupRow.name, GroupRow.name)))
         .join(MemberRow, MemberRow.group_id == GroupRow.id)
         .where(MemberRow.user_id == UserRow.id)
+        .correlate(UserRow)
         .scalar_subquery()
     )
-    return select(
-        UserRow.id,
-        UserRow.name,
-        UserRow.display_name,
-        UserRow.email,
-        UserRow.role,
-        UserRow.disabled_at,
-        UserRow.created_at,
-        groups.label("groups"),
-    )
+    read = {
+        "id": UserRow.id,
+        "name": UserRow.name,
+        "display_name": UserRow.display_name,
+        "email": UserRow.email,
+        "role": UserRow.role,
+        "disabled_at": UserRow.disabled_at,
+        "created_at": UserRow.created_at,
+        "groups": groups,
+        **{name: getattr(UserRow, name) for name in LIMITS},
+    }
+    return [column.label(f"user_{name}") for name, column in read.items()]
 
 
-def _user(row: Row[*tuple[Any, ...]]) -> User:
+def user_of(row: Row[*tuple[Any, ...]]) -> User:
+    """The user whose `columns` a row has."""
     return User(
-        row.id,
-        row.name,
-        row.display_name,
-        row.email,
-        None if row.role is None else Role(row.role),
-        row.disabled_at,
-        row.created_at,
-        tuple(row.groups or ()),
+        row.user_id,
+        row.user_name,
+        row.user_display_name,
+        row.user_email,
+        None if row.user_role is None else Role(row.user_role),
+        row.user_disabled_at,
+        row.user_created_at,
+        tuple(row.user_groups or ()),
+        Limits(row.user_requests_per_minute, row.user_answers_per_day, row.user_ingested_bytes_per_day),
     )
+
+
+def _users() -> Select[*tuple[Any, ...]]:
+    return select(*columns())

@@ -82,12 +82,6 @@ def document_hidden(reader: Reader | None) -> ColumnElement[bool]:
     return and_(DocumentRow.restricted, not_(or_(listed, manages)))
 
 
-def has_lists(session: Session, corpus_id: int) -> bool:
-    """Whether a document of the corpus has a list of its own."""
-    statement = select(exists().where(DocumentRow.corpus_id == corpus_id, DocumentRow.restricted))
-    return bool(session.scalar(statement))
-
-
 def hides(session: Session, corpus_id: int, reader: Reader | None) -> bool:
     """Whether something in a corpus that the reader may know of is hidden from it."""
     if reader is None or reader.sees_all:

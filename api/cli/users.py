@@ -84,14 +84,31 @@ def change(
     display_name: DisplayName = None,
     email: Email = None,
     no_role: Annotated[bool, typer.Option("--no-role", help="Let each key have its own role.")] = False,
+    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Of all its keys together.")] = None,
+    answers_per_day: Annotated[int | None, typer.Option(min=1, help="Questions that it may ask.")] = None,
+    ingested_bytes_per_day: Annotated[int | None, typer.Option(min=1, help="Bytes that it may send.")] = None,
+    no_limits: Annotated[
+        bool, typer.Option("--no-limits", help="Hold it to the server's limits again.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given, and nothing else."""
-    given = {"role": role, "display_name": display_name, "email": email}
+    from store.users import LIMITS
+
+    given = {
+        "role": role,
+        "display_name": display_name,
+        "email": email,
+        "requests_per_minute": requests_per_minute,
+        "answers_per_day": answers_per_day,
+        "ingested_bytes_per_day": ingested_bytes_per_day,
+    }
     changes: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
     if no_role:
         changes["role"] = None
+    if no_limits:
+        changes = dict.fromkeys(LIMITS) | changes
     _tell(_change(name, changes, data_dir), "is changed", as_json=as_json)
 
 

@@ -5,7 +5,23 @@ from uuid import UUID
 
 from api.client.calls import Call, Listing, Nothing
 from api.schemas.documents import AccessBody, AccessView, ReadersBody, ReadersView
+from api.schemas.logins import LoginBody, LoginView, LogoutBody, PasswordBody
 from api.schemas.users import CallerView, GroupBody, GroupChange, GroupView, UserBody, UserChange, UserView
+
+
+def log_in(body: LoginBody) -> Call[LoginView]:
+    """Log in, as a browser does; from then on a client without a key acts as that user."""
+    return Call("POST", "/v1/login", LoginView, body=body)
+
+
+def log_out(body: LogoutBody) -> Call[Nothing]:
+    """Log out, here or everywhere."""
+    return Call("POST", "/v1/logout", Nothing, body=body)
+
+
+def change_password(body: PasswordBody) -> Call[Nothing]:
+    """Change the password of whoever is logged in."""
+    return Call("POST", "/v1/password", Nothing, body=body)
 
 
 def list_users() -> Listing[UserView]:

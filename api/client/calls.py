@@ -79,6 +79,14 @@ class Listing(Generic[V]):
     params: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Download:
+    """A file that the server makes while it is read."""
+
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
 def ask(body: AskBody) -> Call[AnswerView]:
     """Ask a question; for an answer piece by piece see `Client.stream`."""
     return Call("POST", "/v1/ask", AnswerView, body=body)

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx
 from pydantic import BaseModel
 
-from api.client.calls import Call, Listing, PlainText
+from api.client.calls import Call, Download, Listing, PlainText
 from api.client.problem import problem_of
 from api.schemas.answers import AskBody
 
@@ -21,6 +21,7 @@ V = TypeVar("V", bound=BaseModel)
 
 JSONL = "application/jsonl"
 EVENTS = "text/event-stream"
+CSRF_COOKIE, CSRF_HEADER = "groundwork_csrf", "X-CSRF-Token"
 MOST_LOST = 4
 """So often in a row a lost connection is opened again."""
 FIRST_WAIT_S = 0.2
@@ -54,7 +55,8 @@ class Client:
             ProblemError: The server refuses it.
             httpx.HTTPError: The server cannot be reached.
         """
-        return _read(call, self._http.request(**_request(call, idempotency_key, if_match)))
+        request = _request(call, idempotency_key, if_match, _csrf(self._http.cookies))
+        return _read(call, self._http.request(**request))
 
     def each(self, listing: Listing[V]) -> Iterator[V]:
         """Give the items of a list one by one, while they arrive; the server reads them as they are taken.
@@ -69,6 +71,18 @@ class Client:
             for line in response.iter_lines():
                 yield listing.item.model_validate_json(line)
 
+    def download(self, call: Download) -> Iterator[bytes]:
+        """Give the bytes of a file piece by piece, while the server makes them.
+
+        Raises:
+            ProblemError: The server refuses it.
+            httpx.HTTPError: The server cannot be reached, or went away in the middle.
+        """
+        with self._http.stream("GET", call.path, params=_given(call.params)) as response:
+            if not response.is_success:
+                raise problem_of(response.status_code, response.read())
+            yield from response.iter_bytes()
+
     def stream(self, body: AskBody) -> Iterator[Event]:
         """Ask a question and give the events of its answer; the last one, `done`, has the whole of it.
 
@@ -81,12 +95,22 @@ class Client:
         resuming = Resuming()
         while True:
             try:
-                for event in self._events("POST", "/v1/ask", **_streamed(body, resuming.last_id)):
+                asked = _streamed(body, resuming.last_id, _csrf(self._http.cookies))
+                for event in self._events("POST", "/v1/ask", **asked):
                     resuming.seen(event)
                     yield event
                 return
             except httpx.TransportError as error:
                 time.sleep(resuming.wait_after(error))
+
+    def resume_stream(self, stream_id: UUID, last_event_id: str | None = None) -> Iterator[Event]:
+        """Give the events of a streamed answer after the one of this id, or all.
+
+        Raises:
+            ProblemError: The server refuses it, or has forgotten the stream.
+            httpx.HTTPError: The server cannot be reached, or went away in the middle.
+        """
+        return self._events("GET", f"/v1/ask/streams/{stream_id}", headers=_resumed(last_event_id))
 
     def follow_job(self, job_id: UUID) -> Iterator[Event]:
         """Give what happens to a job as it happens: `progress` after `progress`, then `end`.
@@ -129,7 +153,8 @@ class AsyncClient:
         self, call: Call[V], *, idempotency_key: str | None = None, if_match: str | None = None
     ) -> V:
         """Make a call: see `Client.send`."""
-        return _read(call, await self._http.request(**_request(call, idempotency_key, if_match)))
+        request = _request(call, idempotency_key, if_match, _csrf(self._http.cookies))
+        return _read(call, await self._http.request(**request))
 
     async def each(self, listing: Listing[V]) -> AsyncIterator[V]:
         """Give the items of a list one by one: see `Client.each`."""
@@ -139,17 +164,30 @@ class AsyncClient:
             async for line in response.aiter_lines():
                 yield listing.item.model_validate_json(line)
 
+    async def download(self, call: Download) -> AsyncIterator[bytes]:
+        """Give the bytes of a file piece by piece: see `Client.download`."""
+        async with self._http.stream("GET", call.path, params=_given(call.params)) as response:
+            if not response.is_success:
+                raise problem_of(response.status_code, await response.aread())
+            async for piece in response.aiter_bytes():
+                yield piece
+
     async def stream(self, body: AskBody) -> AsyncIterator[Event]:
         """Ask a question and give the events of its answer: see `Client.stream`."""
         resuming = Resuming()
         while True:
             try:
-                async for event in self._events("POST", "/v1/ask", **_streamed(body, resuming.last_id)):
+                asked = _streamed(body, resuming.last_id, _csrf(self._http.cookies))
+                async for event in self._events("POST", "/v1/ask", **asked):
                     resuming.seen(event)
                     yield event
                 return
             except httpx.TransportError as error:
                 await asyncio.sleep(resuming.wait_after(error))
+
+    def resume_stream(self, stream_id: UUID, last_event_id: str | None = None) -> AsyncIterator[Event]:
+        """Give the events of a streamed answer after the one of this id: see `Client.resume_stream`."""
+        return self._events("GET", f"/v1/ask/streams/{stream_id}", headers=_resumed(last_event_id))
 
     def follow_job(self, job_id: UUID) -> AsyncIterator[Event]:
         """Give what happens to a job as it happens: see `Client.follow_job`."""
@@ -231,8 +269,15 @@ def _headers(key: str | None) -> dict[str, str]:
     return {} if key is None else {"Authorization": f"Bearer {key}"}
 
 
-def _request(call: Call[Any], idempotency_key: str | None, if_match: str | None) -> dict[str, Any]:
-    given = {"Idempotency-Key": idempotency_key, "If-Match": if_match}
+def _csrf(cookies: httpx.Cookies) -> str | None:
+    """The token that goes with the cookie of a login; None where nobody is logged in."""
+    return cookies.get(CSRF_COOKIE)
+
+
+def _request(
+    call: Call[Any], idempotency_key: str | None, if_match: str | None, csrf: str | None
+) -> dict[str, Any]:
+    given = {"Idempotency-Key": idempotency_key, "If-Match": if_match, CSRF_HEADER: csrf}
     request: dict[str, Any] = {
         "method": call.method,
         "url": call.path,
@@ -251,10 +296,14 @@ def _listed(listing: Listing[Any]) -> dict[str, Any]:
     return {"params": _given(listing.params), "headers": {"Accept": JSONL}}
 
 
-def _streamed(body: AskBody, last_id: str | None) -> dict[str, Any]:
+def _streamed(body: AskBody, last_id: str | None, csrf: str | None) -> dict[str, Any]:
     asked = body.model_copy(update={"stream": True})
-    headers = {"Accept": EVENTS} | ({} if last_id is None else {"Last-Event-ID": last_id})
+    headers = _resumed(last_id) | ({} if csrf is None else {CSRF_HEADER: csrf})
     return {"json": asked.model_dump(mode="json", exclude_unset=True), "headers": headers}
+
+
+def _resumed(last_id: str | None) -> dict[str, str]:
+    return {"Accept": EVENTS} | ({} if last_id is None else {"Last-Event-ID": last_id})
 
 
 def _given(params: Mapping[str, Any]) -> dict[str, Any]:

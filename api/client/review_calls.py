@@ -1,8 +1,11 @@
 """One function for each route of scores, corrections and queues, under its name; see `api.client.calls`."""
 
+from typing import Any
 from uuid import UUID
 
-from api.client.calls import Call, Listing
+from api.client.calls import Call, Download, Listing
+from api.exports import Exported, ExportFormat
+from api.schemas.overview import OverviewView
 from api.schemas.queries import QueryView, ReplayBody, ReplayView
 from api.schemas.queues import (
     AddedView,
@@ -25,6 +28,7 @@ from api.schemas.scores import (
     ScoreDefinitionChangeBody,
     ScoreDefinitionView,
 )
+from store.overview import By
 
 
 def list_score_definitions(archived: bool | None = None) -> Listing[ScoreDefinitionView]:
@@ -120,6 +124,18 @@ def skip_queue_item(queue_id: UUID, item_id: UUID) -> Call[QueueItemView]:
 def show_agreement(queue_id: UUID) -> Call[AgreementView]:
     """Show how the reviewers of a queue agree."""
     return Call("GET", f"/v1/queues/{queue_id}/agreement", AgreementView)
+
+
+def show_overview(by: By = By.NOTHING, width_s: int = 86_400, **wanted: Any) -> Call[OverviewView]:
+    """Show how the answers have been, in figures; `wanted` are the filters of the list of responses."""
+    return Call("GET", "/v1/overview", OverviewView, {"by": by, "width_s": width_s, **wanted})
+
+
+def export_log(
+    what: Exported, format: ExportFormat = ExportFormat.JSONL, *, anonymise: bool = False, **wanted: Any
+) -> Download:
+    """Export the log; `wanted` are the filters of the list of responses."""
+    return Download(f"/v1/exports/{what}", {"format": format, "anonymise": anonymise, **wanted})
 
 
 def explain_query(q: str) -> Call[QueryView]:

@@ -9,8 +9,9 @@ from fastapi.sse import EventSourceResponse
 
 from api.auth import AskerKey, Caller, Parts
 from api.build import Application
-from api.errors import OF_EVERY_ROUTE, AccessError, RoleError, UnknownStreamError, problems
+from api.errors import OF_EVERY_ROUTE, problems
 from api.events import LastEventId, events
+from api.refusals import AccessError, RoleError, UnknownStreamError
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
 from api.streams import Place, Stream, Streams, place_of
 from api.telling import answer, tell

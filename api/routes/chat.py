@@ -13,13 +13,8 @@ from api.auth import AskerKey, Caller, Parts, ReaderKey
 from api.build import Application
 from api.chat import Chunks, completion, stream
 from api.compatible import MODEL, OF_CORPUS, corpus_of, model_of, question_of, text_of
-from api.errors import (
-    OF_EVERY_ROUTE,
-    CorpusChoiceError,
-    UnknownModelError,
-    UnsupportedError,
-    problems,
-)
+from api.errors import OF_EVERY_ROUTE, problems
+from api.refusals import CorpusChoiceError, UnknownModelError, UnsupportedError
 from api.schemas.openai import ChatBody, ChatCompletion, ModelsView, ModelView, Usage
 from api.streams import Stream
 from api.telling import answer, tell

@@ -12,10 +12,11 @@ from starlette.datastructures import Headers, UploadFile
 from api.audit import by_key
 from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
-from api.errors import OF_EVERY_ROUTE, BodyError, ChangedError, DocumentError, TooLargeError, problems
+from api.errors import OF_EVERY_ROUTE, problems
 from api.etags import check_unchanged, conditional, etag_of, seen_already
 from api.forms import FORM, JSON, content_type_of, valid
 from api.paging import AS_JSONL, Paged
+from api.refusals import BodyError, ChangedError, DocumentError, TooLargeError
 from api.schemas.documents import (
     ChunkView,
     DocumentBody,

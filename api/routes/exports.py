@@ -7,7 +7,7 @@ from starlette.responses import StreamingResponse
 
 from api.audit import by_key
 from api.auth import Parts, ReaderKey
-from api.errors import OF_EVERY_ROUTE, BodyError, problems
+from api.errors import OF_EVERY_ROUTE, problems
 from api.exports import (
     COLUMNS,
     Exported,
@@ -19,6 +19,7 @@ from api.exports import (
     batches,
 )
 from api.paging import JSONL
+from api.refusals import BodyError
 from api.routes.responses import Wanted, told
 from ingest.errors import NamesModelError
 from store.response_query import QueryError

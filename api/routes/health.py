@@ -5,7 +5,8 @@ from pydantic import BaseModel
 
 from api.auth import Parts
 from api.build import Application, PendingMigrationsError
-from api.errors import NotReadyError, problems
+from api.errors import problems
+from api.refusals import NotReadyError
 from store.errors import DatabaseUnavailableError
 from store.postgres import pending_migrations
 

@@ -18,11 +18,12 @@ from starlette.datastructures import UploadFile
 from api.audit import by_key
 from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
-from api.errors import OF_EVERY_ROUTE, BodyError, FolderError, TooLargeError, problems
+from api.errors import OF_EVERY_ROUTE, problems
 from api.events import LastEventId
 from api.forms import FORM, JSON, content_type_of, valid
 from api.job_requests import queue_files, queue_paths
 from api.paging import AS_JSONL, Paged
+from api.refusals import BodyError, FolderError, TooLargeError
 from api.schemas.jobs import (
     JobBody,
     JobDocumentsView,

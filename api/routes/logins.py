@@ -4,15 +4,8 @@ from fastapi import APIRouter, Request, Response, status
 
 from api import logins
 from api.auth import Parts, ReaderKey
-from api.errors import (
-    OF_EVERY_ROUTE,
-    BodyError,
-    CsrfError,
-    NoRoleError,
-    TooLargeError,
-    UnsupportedBodyError,
-    problems,
-)
+from api.errors import OF_EVERY_ROUTE, problems
+from api.refusals import BodyError, CsrfError, NoRoleError, TooLargeError, UnsupportedBodyError
 from api.schemas.logins import LoginBody, LoginView, LogoutBody, PasswordBody
 from store.errors import (
     DatabaseUnavailableError,

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, status
 
 from api.agreement import agreement_of
+from api.audit import by_key
 from api.auth import Parts, ReviewerKey
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
@@ -63,12 +64,17 @@ def list_queues(
     mine: Annotated[bool, Query(description="only those that you may review")] = False,
     closed: Annotated[bool | None, Query(description="whether they are closed")] = None,
 ) -> Any:
-    """Queues and how far they are, by name."""
+    """Queues and how far they are, by name; their items are counted as far as you may see them."""
 
     def fetch(after: str | None, limit: int) -> Batch[QueueView]:
         with parts.database.transaction() as session:
             found = queues.page(
-                session, after=after, limit=limit + 1, reviewer=key.user if mine else None, closed=closed
+                session,
+                after=after,
+                limit=limit + 1,
+                reviewer=key.user if mine else None,
+                closed=closed,
+                reader=key.reader,
             )
         views = [QueueView.model_validate(queue) for queue in found[:limit]]
         return Batch(views, views[-1].name if len(found) > limit else None)
@@ -95,14 +101,16 @@ def create_queue(body: QueueBody, parts: Parts, key: ReviewerKey) -> QueueView:
         description=body.description,
     )
     with parts.database.transaction() as session:
-        return QueueView.model_validate(queues.create(session, new))
+        made = queues.create(session, new)
+        by_key(session, key, "queue.create", made.name, {"id": str(made.id), "reviewers": made.reviewers})
+    return QueueView.model_validate(made)
 
 
 @router.get("/{queue_id}", summary="Show a queue", responses=problems(UnknownQueueError))
 def show_queue(queue_id: UUID, parts: Parts, key: ReviewerKey) -> QueueView:
     """One queue and how far it is."""
     with parts.database.transaction() as session:
-        return QueueView.model_validate(queues.get(session, queue_id))
+        return QueueView.model_validate(queues.get(session, queue_id, key.reader))
 
 
 @router.patch("/{queue_id}", summary="Change a queue", responses=problems(UnknownQueueError))
@@ -110,8 +118,15 @@ def change_queue(queue_id: UUID, body: QueueChangeBody, parts: Parts, key: Revie
     """Changes a queue's description or reviewers, closes it or opens it again."""
     with parts.database.transaction() as session:
         changed = queues.change(
-            session, queue_id, description=body.description, reviewers=body.reviewers, closed=body.closed
+            session,
+            queue_id,
+            description=body.description,
+            reviewers=body.reviewers,
+            closed=body.closed,
+            reader=key.reader,
         )
+        details = body.model_dump(include={"reviewers", "closed"}, exclude_none=True)
+        by_key(session, key, "queue.change", changed.name, {"id": str(queue_id), **details})
     return QueueView.model_validate(changed)
 
 
@@ -167,7 +182,10 @@ def add_queue_items(queue_id: UUID, body: QueueItemsBody, parts: Parts, key: Rev
             responses = queue_items.chosen(body.response_ids or [], key.reader)
         if body.sample is not None:
             responses = queue_items.sample(responses, body.sample, body.seed)
-        return AddedView(added=queue_items.add(session, queues.get(session, queue_id), responses))
+        queue = queues.get(session, queue_id)
+        added = queue_items.add(session, queue, responses)
+        by_key(session, key, "queue.fill", queue.name, {"id": str(queue_id), "added": added})
+    return AddedView(added=added)
 
 
 @router.post(
@@ -245,7 +263,12 @@ def skip_queue_item(queue_id: UUID, item_id: UUID, parts: Parts, key: ReviewerKe
 
 @router.get("/{queue_id}/agreement", summary="Show agreement", responses=problems(UnknownQueueError))
 def show_agreement(queue_id: UUID, parts: Parts, key: ReviewerKey) -> AgreementView:
-    """How the reviewers of a queue agree: Cohen's kappa of each two of them, Krippendorff's alpha of all."""
+    """How the reviewers of a queue agree: Cohen's kappa of each two of them, Krippendorff's alpha of all.
+
+    Only responses that you may see count.
+    """
     with parts.database.transaction() as session:
         queue = queues.get(session, queue_id)
-        return AgreementView(scores=agreement_of(queue.definitions, queue_items.ratings(session, queue)))
+        return AgreementView(
+            scores=agreement_of(queue.definitions, queue_items.ratings(session, queue, key.reader))
+        )

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from api.audit import by_key
 from api.auth import Caller, Parts, ReaderKey, allows
-from api.errors import OF_EVERY_ROUTE, RoleError, problems
+from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
+from api.refusals import RoleError
 from api.schemas.fields import Text
 from api.schemas.log import ResponseSummaryView, ResponsesView, ResponseView
 from api.schemas.queries import FaultView, FieldView, QueryView, TermView

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, status
 
+from api.audit import by_key
 from api.auth import Parts, ReaderKey, ReviewerKey
 from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged
@@ -73,7 +74,9 @@ def create_score_definition(body: ScoreDefinitionBody, parts: Parts, key: Review
         categories=None if body.categories is None else tuple(body.categories),
     )
     with parts.database.transaction() as session:
-        return ScoreDefinitionView.of(score_definitions.create(session, body.name, shape))
+        made = score_definitions.create(session, body.name, shape)
+        by_key(session, key, "score_definition.create", made.name, {"kind": shape.kind.value})
+    return ScoreDefinitionView.of(made)
 
 
 @router.get("/{name}", summary="Show a score definition", responses=problems(UnknownScoreDefinitionError))
@@ -101,4 +104,6 @@ def change_score_definition(
         definition = score_definitions.change(session, name, **changed)
         if body.archived is not None:
             definition = score_definitions.archive(session, name, archived=body.archived)
-        return ScoreDefinitionView.of(definition)
+        fields = {"changed": sorted(changed), "archived": body.archived}
+        by_key(session, key, "score_definition.change", name, fields)
+    return ScoreDefinitionView.of(definition)

@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from api.auth import Parts, ReaderKey
-from api.errors import AccessError, RoleError, problems
+from api.errors import problems
+from api.refusals import AccessError, RoleError
 from api.schemas.answers import SearchBody, SearchView
 from rag.errors import BusyError, QuestionError, RerankerError, RetrievalSettingsError
 from rag.retriever.retriever import Mode

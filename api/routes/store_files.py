@@ -8,7 +8,8 @@ from api.audit import by_key
 from api.auth import Caller, ContributorKey, Parts, ReaderKey, check_level
 from api.build import Application
 from api.compatible import attributes_of, document_id, file_id
-from api.errors import OF_EVERY_ROUTE, UnknownFileError, UnsupportedError, problems
+from api.errors import OF_EVERY_ROUTE, problems
+from api.refusals import UnknownFileError, UnsupportedError
 from api.routes.stores import After, FileId, Limit
 from api.schemas.fields import MAX_PAGE, Text
 from api.schemas.openai_files import (

@@ -19,14 +19,13 @@ from api.compatible import (
     filters_of,
     only_corpus,
 )
-from api.errors import (
-    OF_EVERY_ROUTE,
+from api.errors import OF_EVERY_ROUTE, problems
+from api.refusals import (
     CorpusChoiceError,
     DocumentError,
     UnknownFileError,
     UnknownModelError,
     UnsupportedError,
-    problems,
 )
 from api.schemas.documents import UploadForm
 from api.schemas.fields import MAX_PAGE, Text

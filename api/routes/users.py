@@ -13,6 +13,7 @@ from api.schemas.users import CallerView, UserBody, UserChange, UsersView, UserV
 from store import users
 from store.errors import InvalidCursorError, NameTakenError, UnknownUserError
 from store.positions import Batch
+from store.types import Limits
 
 router = APIRouter(prefix="/v1/users", tags=["users"], responses=OF_EVERY_ROUTE)
 
@@ -40,7 +41,8 @@ def list_users(parts: Parts, key: AdministratorKey, paging: Paged) -> Any:
 def create_user(body: UserBody, parts: Parts, key: AdministratorKey) -> UserView:
     """Makes a user, without any key. Making a key for somebody unknown makes the user as well."""
     with parts.database.transaction() as session:
-        user = users.create(session, **body.model_dump())
+        limits = Limits(**body.model_dump(include=set(users.LIMITS)))
+        user = users.create(session, **body.model_dump(exclude=set(users.LIMITS)), limits=limits)
         by_key(session, key, "user.create", user.name, {"role": user.role})
     return UserView.of(user)
 

@@ -10,6 +10,7 @@ from api.schemas.fields import Body, Name, Text, View
 from store.types import Role, User, Verb
 
 Email = Annotated[Text, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+Limit = Annotated[int | None, Field(ge=1, le=2**31 - 1)]
 Description = Annotated[Text, Field(max_length=2_000)]
 
 
@@ -25,6 +26,10 @@ class UserBody(Body):
     email: Email | None = None
     role: Role | None = None
     """What bounds all that the user does; null lets each of its keys have a role of its own."""
+    requests_per_minute: Limit = None
+    """Of all its keys together; null: each key may send as many as the server's settings say."""
+    answers_per_day: Limit = None
+    ingested_bytes_per_day: Limit = None
 
 
 class UserChange(Body):
@@ -36,10 +41,16 @@ class UserChange(Body):
     email: Email | None = None
     role: Role | None = None
     disabled: bool = False
+    requests_per_minute: Limit = None
+    answers_per_day: Limit = None
+    ingested_bytes_per_day: Limit = None
 
 
 class UserView(View):
-    """A user; `groups` are the names of those that it is in."""
+    """A user; `groups` are the names of those that it is in.
+
+    Where a limit is null, the server's settings hold.
+    """
 
     id: UUID
     name: str
@@ -48,6 +59,9 @@ class UserView(View):
     role: Role | None
     disabled: bool
     groups: list[str]
+    requests_per_minute: int | None
+    answers_per_day: int | None
+    ingested_bytes_per_day: int | None
     created_at: datetime
 
     @classmethod
@@ -61,6 +75,7 @@ class UserView(View):
             role=user.role,
             disabled=user.disabled_at is not None,
             groups=list(user.groups),
+            **vars(user.limits),
             created_at=user.created_at,
         )
 

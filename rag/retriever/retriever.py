@@ -20,7 +20,7 @@ from store.index.query import KeywordQuery
 from store.index.ranking import Ranking, nothing
 from store.postgres import Database
 from store.types import Corpus
-from store.visibility import Reader, has_lists, hides
+from store.visibility import Reader, hides
 
 __all__ = ["Found", "Fusion", "Hit", "Mode", "QueryEncoder", "Retriever"]
 
@@ -157,12 +157,8 @@ class Retriever:
         """Return the words of a corpus; none where some of its documents are not for every reader.
 
         Which words are corrected would tell what is in the others.
-
-        Raises:
-            DatabaseUnavailableError: PostgreSQL cannot be reached.
         """
-        with self._database.transaction() as session:
-            secret = reader is not None and not reader.sees_all and has_lists(session, corpus.id)
+        secret = corpus.has_lists and reader is not None and not reader.sees_all
         return Vocabulary(self._database, self._indexes.for_corpus(corpus), secret=secret)
 
     def _rank(
@@ -177,6 +173,8 @@ class Retriever:
 
     def _visible(self, corpus: Corpus, reader: Reader | None) -> NDArray[np.int64] | None:
         """Return the chunks that the reader may see; None: all."""
+        if not corpus.has_lists:
+            return None
         with self._database.transaction() as session:
             if not hides(session, corpus.id, reader):
                 return None
@@ -204,7 +202,7 @@ class Retriever:
         hits: list[Hit] = []
         scores = _scores(fused)
         waiting = list(scores)
-        with self._database.transaction() as session:
+        with self._database.reading() as session:
             while waiting and len(hits) < top_k:
                 missing = top_k - len(hits)
                 batch, waiting = waiting[:missing], waiting[missing:]

@@ -12,7 +12,10 @@ _IS_ROLE = "role IN ('reader', 'contributor', 'reviewer', 'administrator')"
 
 
 class UserRow(Base):
-    """A person or program that asks, ingests or reviews; without a role, each of its keys has its own."""
+    """A person or program that asks, ingests or reviews; without a role, each of its keys has its own.
+
+    Its limits go before those of the settings; where one is NULL, the settings' holds.
+    """
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint(_IS_ROLE, name="role"),)
@@ -22,6 +25,9 @@ class UserRow(Base):
     display_name: Mapped[str | None]
     email: Mapped[str | None]
     role: Mapped[str | None]
+    requests_per_minute: Mapped[int | None]
+    answers_per_day: Mapped[int | None]
+    ingested_bytes_per_day: Mapped[int | None] = mapped_column(BigInteger)
     disabled_at: Mapped[Moment | None]
     created_at: Mapped[CreatedAt]
 

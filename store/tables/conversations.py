@@ -20,7 +20,7 @@ from store.tables.base import Base, CreatedAt, UuidId
 
 
 class SessionRow(Base):
-    """A conversation of one user."""
+    """A conversation of one user; of a title that is sealed `title_words` has the hashes of its words."""
 
     __tablename__ = "sessions"
     __table_args__ = (Index("ix_sessions_newest", desc("created_at"), desc("id")),)
@@ -31,6 +31,7 @@ class SessionRow(Base):
         BigInteger, ForeignKey("corpora.id", ondelete="SET NULL"), index=True
     )
     title: Mapped[str | None]
+    title_words: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     created_at: Mapped[CreatedAt]
 
 

@@ -35,7 +35,8 @@ class ScoreDefinitionRow(Base):
 
 
 class ScoreRow(Base):
-    """A score of a response: `number` of numeric and boolean ones (0 or 1), `label` of the others.
+    """A score of a response: `number` of numeric and boolean ones (0 or 1), `label` of the others;
+    of texts it is sealed where the log is.
 
     The current score of an author has no `superseded_at`; those that it took the place of stay.
     """

@@ -68,7 +68,7 @@ def test_commands_encrypt_and_change_the_key(
     response = rag("ask", QUESTION, "--corpus", handbook, "--json").json["response_id"]
     monkeypatch.setenv("RAG_ENCRYPTION_KEY", SECRET)
     done = rag("encryption", "encrypt", "--json").json
-    assert done == {"responses": 1, "feedback": 0, "corrections": 0, "scores": 0}
+    assert done == {"responses": 1, "feedback": 0, "corrections": 0, "scores": 0, "sessions": 0}
     assert "zugzwang" not in dump(database)
     status = rag("encryption", "status", "--json").json
     assert status["rows"]["responses"] == {"sealed": 1, "plain": 0}

@@ -10,7 +10,8 @@ import rag.errors
 import store.errors
 from api.app import create_app
 from api.build import Application
-from api.errors import KINDS, ApiError
+from api.errors import KINDS
+from api.refusals import ApiError
 from api.settings import Settings
 from tests.api.conftest import assert_problem, serving_app
 

@@ -60,6 +60,27 @@ def test_answers_are_limited_by_user(clients: Clients, handbook: str, limited: d
     assert clients.of(Role.READER, "eve").post("/v1/ask", json=body).status_code == 200
 
 
+@with_limits(requests_per_minute=100, answers_per_day=1)
+def test_limits_of_a_user_go_before_those_of_all(
+    clients: Clients, administrator: httpx.Client, handbook: str, limited: dict[str, int]
+) -> None:
+    own = {"requests_per_minute": 3, "answers_per_day": 2}
+    user = administrator.post("/v1/users", json={"name": "eve", **own}).raise_for_status().json()
+    assert (user["requests_per_minute"], user["answers_per_day"], user["ingested_bytes_per_day"]) == (
+        3,
+        2,
+        None,
+    )
+    body = {"question": "How long is leave?", "corpus": handbook}
+    eve, her_other_key = clients.of(Role.READER, "eve"), clients.of(Role.READER, "eve")
+    asked = [client.post("/v1/ask", json=body) for client in (eve, her_other_key, eve)]
+    assert [response.status_code for response in asked] == [200, 200, 429]
+    assert_problem(her_other_key.get("/v1/corpora"), 429, "3 requests per minute")
+    changed = {"requests_per_minute": None, "answers_per_day": None}
+    administrator.patch(f"/v1/users/{user['id']}", json=changed).raise_for_status()
+    assert eve.get("/v1/corpora").headers["ratelimit-limit"] == "100"
+
+
 @with_limits(ingested_bytes_per_day=1_000)
 def test_ingested_bytes_are_limited_by_user(clients: Clients, limited: dict[str, int]) -> None:
     client = clients.of(Role.CONTRIBUTOR)

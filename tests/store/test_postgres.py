@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, func, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from store import corpora
@@ -19,6 +19,7 @@ from store.postgres import (
     open_database,
     pending_migrations,
 )
+from store.tables import CorpusRow
 from tests.conftest import TestDatabases
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +49,26 @@ def test_snapshot_refuses_to_write_and_leaves_the_connection_clean(database: Dat
     with database.transaction() as session:
         corpora.create(session, "a", "mini", "r1", 4)
         assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
+
+
+def test_reading_sees_what_was_committed_between_two_statements(database: Database) -> None:
+    with database.reading() as session:
+        count = select(func.count()).select_from(CorpusRow)
+        assert session.scalar(count) == 0
+        with database.transaction() as other:
+            corpora.create(other, "a", "e", "r", 3)
+        assert session.scalar(count) == 1
+    assert names(database) == ["a"]
+
+
+def test_reading_leaves_connections_that_keep_transactions(database: Database) -> None:
+    for _ in range(3):
+        with database.reading() as session:
+            session.execute(select(1))
+        with pytest.raises(KeyError), database.transaction() as session:
+            corpora.create(session, "undone", "e", "r", 3)
+            raise KeyError
+    assert names(database) == []
 
 
 def test_absent_server_is_unavailable(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from store.score_definitions import ScoreKind, ScoreShape
 from store.scores import NewScore, ScoreSource
 from store.sealed_text import MARK, read_text, stored_text
 from store.sealing import MasterKey, Sealed, Sealer
-from store.sessions import Place
+from store.sessions import Place, SessionFilter
 from store.tables import Base, DataKeyRow, ResponseRow
 from store.types import Corpus
 from tests.store.test_conversations import new_response
@@ -38,7 +38,8 @@ SAID = {
     "parameters": {"filters": {"about": "heaven"}},
 }
 PLAIN = ["heaven", "sunbeam", "Scattering", "applause", "Rayleigh", "aerosol", "candour", "limelight"]
-ALL = {"responses": 1, "feedback": 1, "corrections": 1, "scores": 1}
+PLAIN += ["sombre", "Skies"]
+ALL = {"responses": 1, "feedback": 1, "corrections": 1, "scores": 2, "sessions": 1}
 
 
 @pytest.fixture
@@ -61,7 +62,12 @@ def log(database: Database, corpus: Corpus) -> UUID:
         corrections.record(session, response_id, "rita", "Thinner aerosols.", comment="With candour.")
         score_definitions.ensure(session, "tone", ScoreShape(ScoreKind.NUMERIC))
         score = NewScore("tone", 1.0, ScoreSource.PERSON, "rita", comment="In the limelight.")
-        scores.record(session, response_id, [score])
+        score_definitions.ensure(session, "mood", ScoreShape(ScoreKind.TEXT))
+        scores.record(
+            session, response_id, [score, NewScore("mood", "A sombre one.", ScoreSource.API, "rita")]
+        )
+        opened = session.scalars(select(ResponseRow.session_id).where(ResponseRow.id == response_id)).one()
+        sessions.rename(session, opened, "Skies of all kinds")
     return response_id
 
 
@@ -100,10 +106,11 @@ def test_log_is_read_as_it_was_written(sealed: Database, logged: UUID) -> None:
     assert turn == Turn("Why is the heaven blue?", "why heaven blue", "Scattering of sunbeams.")
     with sealed.transaction() as session:
         [corrected] = corrections.of_response(session, logged)
-        [score] = scores.of_response(session, logged)
+        text, score = scores.of_response(session, logged)
     assert (said.comment, said.correction) == ("My applause.", "Rayleigh's.")
     assert (corrected.original, corrected.answer) == (SAID["answer"], "Thinner aerosols.")
     assert (corrected.comment, score.comment) == ("With candour.", "In the limelight.")
+    assert (text.value, summary.title) == ("A sombre one.", "Skies of all kinds")
 
 
 def test_feedback_that_is_given_again_takes_the_place_of_the_first(sealed: Database, logged: UUID) -> None:
@@ -121,6 +128,13 @@ def test_words_are_found_by_their_stems(sealed: Database, logged: UUID) -> None:
             assert found(session, words) == [], words
 
 
+def test_title_is_found_by_its_words(sealed: Database, logged: UUID) -> None:
+    with sealed.transaction() as session:
+        for words, count in (("sky KIND", 1), ("skies of", 1), ("ski", 0), ("heaven", 0)):
+            batch = sessions.page(session, SessionFilter(title=words), after=None, limit=9)
+            assert len(batch.items) == count, words
+
+
 def test_plain_rows_stay_readable_and_can_be_sealed(database: Database, corpus: Corpus) -> None:
     plain = log(database, corpus)
     database.seal_with(MasterKey(SECRET))
@@ -135,7 +149,9 @@ def test_plain_rows_stay_readable_and_can_be_sealed(database: Database, corpus: 
         assert found(session, "heaven") == [plain]
         assert conversations.get_response(session, plain).citations[0].quote == "scattering"
         counts = resealing.counts(session)
-    assert [(c.sealed, c.plain) for c in counts.values()] == [(1, 0)] * 4
+    assert {name: (c.sealed, c.plain) for name, c in counts.items()} == {
+        name: (n, 0) for name, n in ALL.items()
+    }
 
 
 def test_row_cannot_be_passed_off_as_another(sealed: Database, corpus: Corpus, logged: UUID) -> None:
@@ -223,7 +239,7 @@ def test_rows_are_sealed_anew_with_new_data_keys(sealed: Database, logged: UUID)
 
 def test_person_is_forgotten_in_sealed_rows(sealed: Database, logged: UUID) -> None:
     def cover(value: str) -> str:
-        for word in ("sunbeams", "applause", "aerosols", "limelight"):
+        for word in ("sunbeams", "applause", "aerosols", "limelight", "sombre", "Skies"):
             value = value.replace(word, "█" * len(word))
         return value
 

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from store import access, groups, users
 from store.errors import InvalidCursorError, NameTakenError, UnknownGroupError, UnknownUserError
-from store.types import Role
+from store.types import Limits, Role
 
 
 def test_user_is_made_once_where_it_is_first_needed(session: Session) -> None:
@@ -27,6 +27,14 @@ def test_change_leaves_what_is_not_named(session: Session) -> None:
     assert changed.disabled_at is not None
     assert users.change(session, made.id, {"disabled": True}) == changed
     assert users.change(session, made.id, {}) == changed
+
+
+def test_limits_of_a_user_are_kept_and_taken_away(session: Session) -> None:
+    made = users.create(session, "ann", limits=Limits(answers_per_day=5))
+    changed = users.change(session, made.id, {"requests_per_minute": 60, "answers_per_day": None})
+    assert changed.limits == Limits(requests_per_minute=60) == users.named(session, "ann").limits
+    secret = access.create_key(session, "ann", Role.READER).secret
+    assert access.authenticate(session, secret).user == changed
 
 
 def test_name_that_is_taken_is_refused(session: Session) -> None:
