@@ -103,7 +103,9 @@ class World:
 
     def logged_for(self, user: str, corpus: str | None = None) -> set[str]:
         """The responses that a reviewer may see: their own, and those of which nothing is hidden."""
-        readable = {name: self.readable(user, name) for name in self.corpora}
+        readable: dict[str, set[str]] = {name: set() for name in self.corpora}
+        for word in self.readable(user):
+            readable[self.documents[word][0]].add(word)
         return {
             response_id
             for response_id, logged in self.responses.items()

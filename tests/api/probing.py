@@ -147,7 +147,7 @@ class Prober:
             return
         answer = self._last_event(response)
         self._note(person, corpus, answer)
-        stream = response.text.partition("id: ")[2].partition(":")[0]
+        stream = response.text.partition("\nid: ")[2].partition(":")[0]
         if self._world.random.random() < 0.5:
             self._installation.change_a_right()
         again = person.client.get(f"/v1/ask/streams/{stream}")
@@ -191,7 +191,7 @@ class Prober:
         return person.client.post("/v1/ask", json=body)
 
     def _last_event(self, response: httpx.Response) -> Any:
-        return json.loads(response.text.rstrip().rpartition("data: ")[2])
+        return json.loads(response.text.rpartition("data: ")[2].partition("\n")[0])
 
     def _note(self, person: Person, corpus: str, answer: Any) -> None:
         """Remember what was logged, and what the person has been told of."""
