@@ -3,12 +3,13 @@
     python -m bench.load QUESTIONS.jsonl.gz --seconds 20 --out bench/results/load.json
 
 The corpus is all passages of the question file. Clients are threads of this process and share the cores
-with the server, as they do on a machine of one's own; run nothing else meanwhile.
+with the server, as they do on a machine of one's own; run nothing else meanwhile. With `--data-dir` the
+corpus is made once and kept there; with `--workers` so many servers share the port.
 
 sustained   so many clients, each asking one question after the other: answers/s, latencies, errors
 overload    200 clients: what comes back other than 200 and 503, and after how long one question is answered
             again as fast as before (twice the median of one client)
-search      16 clients that search, without generator
+search      16 clients that search, without generator: by words and meaning, as is the default, and by words
 first_token from the request to the first `token` of a stream, one after the other, ten passages
 overhead    what a request takes beyond its stages (retrieve, generate, cite), the generator stubbed: API,
             access control and log
@@ -25,13 +26,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.ask import RAG, serving, write_passages
 from bench.environment import environment, report, run
+from bench.line import Line
 from rag.evaluation.metrics import percentile
 from rag.training.data import read_examples
 
@@ -68,33 +70,34 @@ class Target:
 
     def __init__(self, port: int, key: str, questions: Sequence[str]) -> None:
         self._port = port
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._key = key
         self.questions = questions
 
+    def line(self) -> Line:
+        return Line(self._port, self._key)
+
     @contextmanager
-    def connection(self) -> Iterator[http.client.HTTPConnection]:
+    def stream(self, question: str) -> Iterator[http.client.HTTPResponse]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        body = {"question": question, "corpus": CORPUS, "stream": True, "top_k": 10}
         try:
-            yield connection
+            connection.request("POST", "/v1/ask", json.dumps(body), headers)
+            yield connection.getresponse()
         finally:
             connection.close()
 
-    def send(
-        self, connection: http.client.HTTPConnection, path: str, body: dict[str, Any]
-    ) -> http.client.HTTPResponse:
-        connection.request("POST", path, json.dumps(body | {"corpus": CORPUS}), self._headers)
-        return connection.getresponse()
+    def ask(self, line: Line, question: str) -> tuple[int, bytes]:
+        return line.post("/v1/ask", {"question": question, "corpus": CORPUS})
 
-    def ask(self, connection: http.client.HTTPConnection, question: str) -> tuple[int, bytes]:
-        response = self.send(connection, "/v1/ask", {"question": question})
-        return response.status, response.read()
+    def search(self, line: Line, question: str) -> tuple[int, bytes]:
+        return line.post("/v1/search", {"query": question, "corpus": CORPUS})
 
-    def search(self, connection: http.client.HTTPConnection, question: str) -> tuple[int, bytes]:
-        response = self.send(connection, "/v1/search", {"query": question})
-        return response.status, response.read()
+    def search_words(self, line: Line, question: str) -> tuple[int, bytes]:
+        return line.post("/v1/search", {"query": question, "corpus": CORPUS, "mode": "keyword"})
 
 
-Request = Callable[[http.client.HTTPConnection, str], tuple[int, bytes]]
+Request = Callable[[Line, str], tuple[int, bytes]]
 
 
 def main() -> None:
@@ -108,6 +111,8 @@ def main() -> None:
     parser.add_argument("--crowd", type=int, default=200, help="clients of `overload`")
     parser.add_argument("--passages", type=int, help="only so many; default: all of the file's")
     parser.add_argument("--port", type=int, default=18_081)
+    parser.add_argument("--workers", type=int, default=1, help="servers that share the port")
+    parser.add_argument("--data-dir", type=Path, help="where the corpus is kept; default: made and deleted")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -122,14 +127,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     questions = [e.question for e in examples if e.answerable]
     random.Random(arguments.seed).shuffle(questions)
     with tempfile.TemporaryDirectory(prefix="bench-load-") as folder:
-        shell = {**os.environ, "RAG_DATA_DIR": f"{folder}/data", "RAG_PORT": str(arguments.port)}
-        figures: dict[str, Any] = {"passages": write_passages(examples, Path(folder) / "passages.jsonl")}
+        data = arguments.data_dir or Path(folder) / "data"
+        shell = {**os.environ, "RAG_DATA_DIR": str(data), "RAG_PORT": str(arguments.port)}
+        figures: dict[str, Any] = {
+            "passages": write_passages(examples, Path(folder) / "passages.jsonl"),
+            "workers": arguments.workers,
+        }
         run([*RAG, "migrate"], shell)
         run([*RAG, "ingest", f"{folder}/passages.jsonl", "--corpus", CORPUS, "--json"], shell)
         made = run([*RAG, "keys", "create", "--role", "reader", "--user", "bench", "--json"], shell)
         target = Target(arguments.port, json.loads(made.splitlines()[-1])["key"], questions)
         if set(arguments.parts) - {"overhead"}:
-            with serving(shell, "unused"):
+            with ExitStack() as servers:
+                shared = shell | {"RAG_SHARE_PORT": "true"}
+                for _ in range(arguments.workers):
+                    servers.enter_context(serving(shared, "unused"))
                 figures |= measure_server(target, arguments)
         if "overhead" in arguments.parts:
             with serving(shell, "unused", STUBBED):
@@ -141,9 +153,9 @@ def measure_server(target: Target, arguments: argparse.Namespace) -> dict[str, A
     """All parts that need the real generator."""
     figures: dict[str, Any] = {}
     seconds = arguments.seconds
-    with target.connection() as connection:
-        for question in target.questions[:5]:  # what is loaded at the first question is no part of it
-            target.ask(connection, question)
+    for question in target.questions[: 5 * arguments.workers]:  # what is loaded at the first is no part of it
+        with target.line() as line:
+            target.ask(line, question)
     alone = crowd(target, target.ask, 1, seconds)
     if "sustained" in arguments.parts:
         for clients in arguments.clients:
@@ -154,6 +166,7 @@ def measure_server(target: Target, arguments: argparse.Namespace) -> dict[str, A
         figures["overload_recovery_s"] = recover(target, 2 * percentile(alone.latencies_ms, 50))
     if "search" in arguments.parts:
         figures |= crowd(target, target.search, 16, seconds).figures("search_16_clients")
+        figures |= crowd(target, target.search_words, 16, seconds).figures("search_words_16_clients")
     if "first_token" in arguments.parts:
         figures |= measure_first_token(target, seconds)
     return figures
@@ -166,10 +179,10 @@ def crowd(target: Target, request: Request, clients: int, seconds: float) -> Ser
 
     def client(number: int) -> None:
         questions = random.Random(number)
-        with target.connection() as connection:
+        with target.line() as line:
             while time.perf_counter() - begun < seconds:
                 sent = time.perf_counter()
-                status = _status(connection, request, questions.choice(target.questions))
+                status = _status(line, request, questions.choice(target.questions))
                 elapsed_ms = (time.perf_counter() - sent) * 1000
                 with lock:
                     served.statuses[status] += 1
@@ -187,21 +200,20 @@ def crowd(target: Target, request: Request, clients: int, seconds: float) -> Ser
     return served
 
 
-def _status(connection: http.client.HTTPConnection, request: Request, question: str) -> int:
+def _status(line: Line, request: Request, question: str) -> int:
     try:
-        return request(connection, question)[0]
+        return request(line, question)[0]
     except (OSError, http.client.HTTPException):
-        connection.close()  # the next request opens it again
         return 0
 
 
 def recover(target: Target, fast_ms: float) -> float:
     """Seconds until one question is answered as fast as before the crowd came."""
     begun = time.perf_counter()
-    with target.connection() as connection:
+    with target.line() as line:
         while time.perf_counter() - begun < 60:
             sent = time.perf_counter()
-            status = _status(connection, target.ask, target.questions[0])
+            status = _status(line, target.ask, target.questions[0])
             if status == http.client.OK and (time.perf_counter() - sent) * 1000 <= fast_ms:
                 break
     return time.perf_counter() - begun
@@ -214,10 +226,9 @@ def measure_first_token(target: Target, seconds: float) -> dict[str, Any]:
     for question in target.questions:
         if time.perf_counter() - begun > seconds:
             break
-        with target.connection() as connection:
-            sent = time.perf_counter()
-            response = target.send(connection, "/v1/ask", {"question": question, "stream": True, "top_k": 10})
-            first_ms, abstained = 0.0, False
+        sent = time.perf_counter()
+        first_ms, abstained = 0.0, False
+        with target.stream(question) as response:
             for line in response:
                 if line == b"event: token\n" and not first_ms:
                     first_ms = (time.perf_counter() - sent) * 1000
@@ -237,12 +248,12 @@ def measure_overhead(target: Target, seconds: float) -> dict[str, Any]:
     """What a request takes beyond the stages that its response names."""
     beyond: list[float] = []
     begun = time.perf_counter()
-    with target.connection() as connection:
+    with target.line() as line:
         for number, question in enumerate(target.questions):
             if time.perf_counter() - begun > seconds:
                 break
             sent = time.perf_counter()
-            _, body = target.ask(connection, question)
+            _, body = target.ask(line, question)
             elapsed_ms = (time.perf_counter() - sent) * 1000
             stages = json.loads(body)["timings_ms"]
             if number >= 5:
