@@ -156,12 +156,11 @@ def measure_server(target: Target, arguments: argparse.Namespace) -> dict[str, A
     for question in target.questions[: 5 * arguments.workers]:  # what is loaded at the first is no part of it
         with target.line() as line:
             target.ask(line, question)
-    alone = crowd(target, target.ask, 1, seconds)
     if "sustained" in arguments.parts:
         for clients in arguments.clients:
-            served = alone if clients == 1 else crowd(target, target.ask, clients, seconds)
-            figures |= served.figures(f"answers_{clients}_clients")
+            figures |= crowd(target, target.ask, clients, seconds).figures(f"answers_{clients}_clients")
     if "overload" in arguments.parts:
+        alone = crowd(target, target.ask, 1, seconds / 4)
         figures |= crowd(target, target.ask, arguments.crowd, seconds).figures("overload")
         figures["overload_recovery_s"] = recover(target, 2 * percentile(alone.latencies_ms, 50))
     if "search" in arguments.parts:
