@@ -128,13 +128,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     random.Random(arguments.seed).shuffle(questions)
     with tempfile.TemporaryDirectory(prefix="bench-load-") as folder:
         data = arguments.data_dir or Path(folder) / "data"
+        data.mkdir(parents=True, exist_ok=True)
         shell = {**os.environ, "RAG_DATA_DIR": str(data), "RAG_PORT": str(arguments.port)}
         figures: dict[str, Any] = {
-            "passages": write_passages(examples, Path(folder) / "passages.jsonl"),
+            "passages": write_passages(examples, data / "passages.jsonl"),
             "workers": arguments.workers,
         }
         run([*RAG, "migrate"], shell)
-        run([*RAG, "ingest", f"{folder}/passages.jsonl", "--corpus", CORPUS, "--json"], shell)
+        run([*RAG, "ingest", str(data / "passages.jsonl"), "--corpus", CORPUS, "--json"], shell)
         made = run([*RAG, "keys", "create", "--role", "reader", "--user", "bench", "--json"], shell)
         target = Target(arguments.port, json.loads(made.splitlines()[-1])["key"], questions)
         if set(arguments.parts) - {"overhead"}:
