@@ -128,9 +128,7 @@ class Gate:
         parts: Application | None = getattr(passing.scope["app"].state, "application", None)
         if parts is None:
             return
-        charged: Charged | None = passing.state.get(CHARGED)
-        if charged is not None and passing.received_bytes:
-            await to_thread.run_sync(_charge, parts.database, charged, passing.received_bytes)
+        await passing.charge()
         count = self._failures.add(passing.address) if failed else None
         if count is not None:
             path = passing.scope["path"][:SHOWN_PATH_CHARACTERS]
@@ -208,6 +206,7 @@ class _Passing:
         """Pass on a piece of the response."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            await self.charge()  # before the caller can send the next
             standing: Standing | None = self.state.get(STANDING)
             if standing is not None:
                 headers = MutableHeaders(scope=message)
@@ -215,6 +214,15 @@ class _Passing:
                 headers["RateLimit-Remaining"] = str(standing.left)
                 headers["RateLimit-Reset"] = str(standing.full_in_s)
         await self._send(message)
+
+
+    async def charge(self) -> None:
+        """Count the bytes that came since the last time, where somebody's are counted."""
+        charged: Charged | None = self.state.get(CHARGED)
+        size_bytes, self.received_bytes = self.received_bytes, 0
+        if charged is not None and size_bytes:
+            database = self.scope["app"].state.application.database
+            await to_thread.run_sync(_charge, database, charged, size_bytes)
 
 
 def _charge(database: Database, charged: Charged, size_bytes: int) -> None:
