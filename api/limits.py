@@ -215,7 +215,6 @@ class _Passing:
                 headers["RateLimit-Reset"] = str(standing.full_in_s)
         await self._send(message)
 
-
     async def charge(self) -> None:
         """Count the bytes that came since the last time, where somebody's are counted."""
         charged: Charged | None = self.state.get(CHARGED)
