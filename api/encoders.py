@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,16 @@ USUAL_ENCODER = "all-MiniLM-L6-v2"
 class SharedEncoder:
     """An encoder that several threads use: its tokenizer does not bear two of them at once.
 
-    Whoever gets its turn embeds what the others wait for too, as far as it fits into one slice: for eight
-    questions together that takes a third of the time that they take one after the other.
+    One thread of its own embeds what all of them wait for, as much at once as fits into one slice: for eight
+    questions together that takes a third of the time that they take one after the other. Were it done by the
+    threads that ask, torch would keep a team of helpers for each of them.
     """
 
     def __init__(self, encoder: "Encoder") -> None:
         self._encoder = encoder
         self._lock = threading.Lock()
         self._line: deque[_Slice] = deque()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self.name = encoder.name
         self.revision = encoder.revision
         self.dimension = encoder.dimension
@@ -49,12 +51,15 @@ class SharedEncoder:
         for start in range(0, len(texts), TEXTS_PER_SLICE):
             waiting = _Slice(texts[start : start + TEXTS_PER_SLICE])
             self._line.append(waiting)
-            while not waiting.done.done():
-                with self._lock:
-                    if not waiting.done.done():
-                        self._encode_together(self._take())
+            self._thread.submit(self._encode_next)
             vectors[start : start + TEXTS_PER_SLICE] = waiting.done.result()
         return vectors
+
+    def _encode_next(self) -> None:
+        """Embed what waits, if the call before has left anything."""
+        if self._line:
+            with self._lock:
+                self._encode_together(self._take())
 
     def _take(self) -> "list[_Slice]":
         """Take what has waited longest, at least one slice and at most as many texts as fit into one."""
