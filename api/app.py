@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from anyio import to_thread
@@ -109,12 +109,17 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, application: Application | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    application: Application | None = None,
+    when_ready: Callable[[], None] = lambda: None,
+) -> FastAPI:
     """The HTTP application.
 
     Args:
         settings: how it is set up.
         application: its parts, which the caller closes; None builds them at start and closes them at the end.
+        when_ready: called once all models are loaded and all indexes open.
     """
 
     metrics = Metrics()
@@ -126,7 +131,7 @@ def create_app(settings: Settings, application: Application | None = None) -> Fa
         app.state.application = parts
         app.state.asking = AskingThreads.of(settings, metrics)
         streams = app.state.streams = Streams(times)
-        background = Background(parts, settings.refresh_interval_s)
+        background = Background(parts, settings.refresh_interval_s, when_ready)
         app.state.background, app.state.metrics = background, metrics
         background.start()
         runner = app.state.runner = JobRunner(parts)
@@ -178,8 +183,9 @@ def _built(settings: Settings) -> Application:
 class Background:
     """A thread that loads the models, then keeps the indexes in step with what other processes write."""
 
-    def __init__(self, parts: Application, refresh_interval_s: float) -> None:
+    def __init__(self, parts: Application, refresh_interval_s: float, when_ready: Callable[[], None]) -> None:
         self._parts = parts
+        self._when_ready = when_ready
         self._refresh_interval_s = refresh_interval_s
         self.indexes_opened = False
         """Whether the indexes of all corpora that there were at the start have been opened."""
@@ -231,6 +237,7 @@ class Background:
                 logger.warning("the indexes cannot be opened yet: %s", type(error).__name__)
             return False
         self.indexes_opened = True
+        self._when_ready()
         return True
 
     def _refresh(self, reached_before: bool) -> bool:

@@ -1,6 +1,8 @@
 """How the models use the processor."""
 
+import gc
 import os
+import sys
 
 
 def let_waiting_threads_sleep() -> None:
@@ -10,6 +12,18 @@ def let_waiting_threads_sleep() -> None:
     on two busy cores an answer took 1,440 ms with spinning and 75 ms without.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def serve_many_threads() -> None:
+    """Make Python fit for many short requests at once, once everything that stays is loaded.
+
+    A thread that waits for the interpreter is let in after half a millisecond, not five: with 16 clients that
+    made searches a third faster. And what is loaded by now is looked through for garbage no more; that took
+    a fifth of the time of searches.
+    """
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
 
 
 def set_threads(threads: int | None) -> None:

@@ -13,6 +13,7 @@ from api.build import build
 from api.lazy import Lazy
 from api.logs import configure_logging
 from api.settings import load_settings
+from api.threads import serve_many_threads
 from rag.generator.generate import Asked, Calibration, Generated
 from rag.generator.passages import Passage
 from rag.generator.settings import GenerationSettings
@@ -43,7 +44,7 @@ def main() -> None:
     generator: Lazy[Any] = Lazy(Stub)
     application = build(settings, generator=generator)
     config = uvicorn.Config(
-        create_app(settings, application),
+        create_app(settings, application, serve_many_threads),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -17,6 +17,7 @@ from store.document_reads import (
     page_of_all,
     sources_under,
     text,
+    unlisted_chunks_by_id,
 )
 from store.document_writes import lock_source, put, put_duplicate, put_many, remove, update_metadata
 
@@ -42,5 +43,6 @@ __all__ = [
     "remove",
     "sources_under",
     "text",
+    "unlisted_chunks_by_id",
     "update_metadata",
 ]

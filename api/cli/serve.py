@@ -113,6 +113,7 @@ def _run(application: "Application", listening: socket.socket) -> None:
     from api.app import create_app
     from api.connections import allow_many_connections, patient_for
     from api.settings_in_force import unknown_variables
+    from api.threads import serve_many_threads
     from api.tracing import configure_tracing
 
     settings = application.settings
@@ -121,7 +122,7 @@ def _run(application: "Application", listening: socket.socket) -> None:
         logger.warning(complaint)
     allow_many_connections()
     config = uvicorn.Config(
-        create_app(settings, application),
+        create_app(settings, application, serve_many_threads),
         http=patient_for(settings.silent_after_s),
         ws="none",
         log_config=None,

@@ -138,7 +138,7 @@ class Retriever:
         keyword, vector = self._rank(index, text, candidates, allowed, mode)
         fused = _fuse(keyword, vector, mode, settings)
         position = index.position
-        hits = self._hits(fused, top_k, _scores(keyword), _scores(vector), reader)
+        hits = self._hits(fused, top_k, _scores(keyword), _scores(vector), corpus=corpus, reader=reader)
         reason = None if hits else _why_no_hit(index, query, mode)
         return Found(tuple(hits), position, reason)
 
@@ -196,6 +196,8 @@ class Retriever:
         top_k: int,
         keyword: Mapping[int, float],
         vector: Mapping[int, float],
+        *,
+        corpus: Corpus,
         reader: Reader | None,
     ) -> list[Hit]:
         """Load the chunks of the best; those that left, or were hidden, since give way to the next."""
@@ -206,7 +208,10 @@ class Retriever:
             while waiting and len(hits) < top_k:
                 missing = top_k - len(hits)
                 batch, waiting = waiting[:missing], waiting[missing:]
-                chunks = documents.chunks_by_id(session, batch, reader)
+                if corpus.has_lists or reader is None:
+                    chunks = documents.chunks_by_id(session, batch, reader)
+                else:
+                    chunks = documents.unlisted_chunks_by_id(session, batch)
                 hits.extend(
                     Hit(chunks[i], keyword.get(i), vector.get(i), scores[i]) for i in batch if i in chunks
                 )

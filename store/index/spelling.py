@@ -9,6 +9,8 @@ def edit_distance(a: str, b: str, most: int) -> int:
     """
     if abs(len(a) - len(b)) > most:
         return most + 1
+    if len(set(a).symmetric_difference(b)) > 2 * most:  # an edit takes one letter away and brings one
+        return most + 1
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, start=1):

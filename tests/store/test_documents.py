@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from store import corpora, documents, index_log
+from store import access_lists, corpora, documents, index_log
+from store.access_lists import Readers
 from store.errors import UnknownCorpusError, UnknownDocumentError
 from store.types import Corpus, DocumentStatus, DocumentText
 from tests.store.samples import chunks_of, new_document, with_chunks
@@ -175,3 +176,15 @@ def test_unknown_version_is_named(session: Session, corpus: Corpus) -> None:
     put = documents.put(session, corpus.id, new_document("a", "text"), chunks_of("text"))
     with pytest.raises(UnknownDocumentError, match="has no version 2"):
         documents.text(session, put.id, 2)
+
+
+def test_unlisted_chunks_are_those_that_all_readers_of_the_corpus_may_read(
+    session: Session, corpus: Corpus
+) -> None:
+    stored = documents.put_many(session, corpus.id, [with_chunks(name, f"text {name}") for name in "abc"])
+    ids = [chunk.id for one in stored for chunk in documents.chunks_of(session, one.id, 1)]
+    assert documents.unlisted_chunks_by_id(session, ids) == documents.chunks_by_id(session, ids)
+    access_lists.set_document_readers(session, stored[0].id, Readers((), ()))
+    documents.remove(session, corpus.id, [stored[1].id])
+    left = documents.unlisted_chunks_by_id(session, ids)
+    assert {chunk.document_id for chunk in left.values()} == {stored[2].id}
