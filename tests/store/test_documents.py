@@ -7,9 +7,8 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from store import access_lists, corpora, documents, index_log
-from store.access_lists import Readers
 from store.errors import UnknownCorpusError, UnknownDocumentError
-from store.types import Corpus, DocumentStatus, DocumentText
+from store.types import Corpus, DocumentStatus, DocumentText, Readers
 from tests.store.samples import chunks_of, new_document, with_chunks
 
 
