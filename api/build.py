@@ -256,10 +256,17 @@ def build(
 
     def make_answerer() -> "Answerer":
         from rag.answer import Answerer
+        from rag.query.follow_up import make_standalone
+        from rag.query.rewrite import Rewriter
         from rag.retriever.fusion import Fusion
 
         return Answerer(
-            database, retriever.get(), shared.get, Fusion(settings.fusion), load_scorer=scorer.get
+            database,
+            retriever.get(),
+            shared.get,
+            Fusion(settings.fusion),
+            load_scorer=scorer.get,
+            make_standalone=Rewriter(shared.get) if settings.follow_ups == "generator" else make_standalone,
         )
 
     def make_searcher() -> "Searcher":

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     """Up to so many vectors search is exact."""
     vector_device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where vectors are searched; auto is a GPU where there is one."""
+    follow_ups: Literal["rules", "generator"] = "rules"
+    """What makes follow-up questions stand alone; `generator` needs one that is a language model."""
     fusion: Literal["weighted", "rrf"] = "weighted"
     """How keyword and vector rankings are made into one."""
     reranker: str = "generator"
@@ -169,6 +171,13 @@ class Settings(BaseSettings):
     @classmethod
     def _no_scorer(cls, value: object) -> object:
         return None if value == "none" else value
+
+    @field_validator("follow_ups")
+    @classmethod
+    def _rewritten_by(cls, value: str, others: ValidationInfo) -> str:
+        if value == "generator" and not str(others.data.get("generator", "")).startswith(OTHER_GENERATORS):
+            raise ValueError("it needs a language model as RAG_GENERATOR (hf: or openai:)")
+        return value
 
     @property
     def checkpoint(self) -> Path:

@@ -2,6 +2,7 @@
 
     python -m bench.query --follow-ups tests/rag/follow_ups.jsonl --qa FILE… --cache FOLDER --out FILE
 
+Follow-ups are rewritten by rules and, with --generator hf:FOLDER or openai:URL#MODEL, by that language model.
 Spelling: in one word of each question two neighbouring letters are swapped or one is left out; measured is
 whether the question's own passage is among the first 1 and 5 hits, for the question as it was written, with
 the slip, and with the slip corrected.
@@ -9,21 +10,27 @@ the slip, and with the slip corrected.
 
 import argparse
 import json
+import os
 import random
 import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from api.lazy import Lazy
 from bench.environment import environment, write_json
 from bench.retrieval import CachedEncoder, collection_of_questions, first_queries
 from rag.encoder import Encoder
 from rag.evaluation.passage_index import PassageIndex
 from rag.evaluation.retrieval import Collection, measure
+from rag.generator.load import GeneratorChoice, load_generator
+from rag.generator.prompt import Talks
 from rag.query.exchange import Exchange
 from rag.query.follow_up import make_standalone
+from rag.query.rewrite import Rewriter
 from rag.query.spelling import correct
+from rag.query.understand import MakeStandalone
 
 MIN_LETTERS = 5
 
@@ -33,6 +40,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--follow-ups", type=Path)
+    parser.add_argument("--generator", help="a language model that rewrites follow-ups too")
     parser.add_argument("--qa", type=Path, nargs="*", default=[])
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--cache", type=Path)
@@ -42,7 +50,13 @@ def main() -> None:
     env = environment(arguments.seed)
     figures: dict[str, Any] = {}
     if arguments.follow_ups:
-        figures["follow_ups"] = follow_ups(arguments.follow_ups)
+        figures["follow_ups"] = follow_ups(arguments.follow_ups, make_standalone)
+        if arguments.generator:
+            rewriter = Rewriter(Lazy(lambda: language_model(arguments.generator)).get)
+            figures["follow_ups_by_generator"] = {
+                "generator": arguments.generator,
+                **follow_ups(arguments.follow_ups, rewriter),
+            }
     if arguments.qa:
         collection = first_queries(collection_of_questions(arguments.qa), arguments.questions, arguments.seed)
         encoder = CachedEncoder(Encoder(), arguments.cache)
@@ -54,19 +68,42 @@ def main() -> None:
         write_json(figures, arguments.out, env)
 
 
-def follow_ups(file: Path) -> dict[str, dict[str, float]]:
-    """By part of the file: the share of follow-ups rewritten as expected, and of others left alone."""
+def language_model(name: str) -> Talks:
+    """A generator that can rewrite.
+
+    Raises:
+        SystemExit: it only answers questions.
+    """
+    model = load_generator(GeneratorChoice(name, os.environ.get("RAG_GENERATOR_API_KEY")), _no_reranker)
+    if not isinstance(model, Talks):
+        raise SystemExit(f"{name} is no language model: give hf:FOLDER or openai:URL#MODEL")
+    return model
+
+
+def _no_reranker() -> NoReturn:
+    raise AssertionError("nothing is reranked here")
+
+
+def follow_ups(file: Path, make_standalone: MakeStandalone) -> dict[str, dict[str, float]]:
+    """By part of the file: the share of follow-ups rewritten as expected, and of others left alone.
+
+    Expected is the very wording, up to capitals and punctuation.
+    """
     rows: dict[str, dict[str, list[bool]]] = {}
     for line in file.read_text().splitlines():
         case = json.loads(line)
         found = make_standalone(case["question"], [Exchange(*turn) for turn in case["before"]])
-        right = (found.question if found else None) == case["expected"]
+        right = _words(found.question if found else None) == _words(case["expected"])
         kind = "left_alone" if case["expected"] is None else "rewritten"
         rows.setdefault(case["part"], {}).setdefault(kind, []).append(right)
     return {
         part: {name: value for kind, hits in kinds.items() for name, value in _share(kind, hits)}
         for part, kinds in rows.items()
     }
+
+
+def _words(question: str | None) -> list[str] | None:
+    return None if question is None else re.findall(r"\w+", question.casefold())
 
 
 def _share(kind: str, hits: Sequence[bool]) -> list[tuple[str, float]]:

@@ -2,6 +2,8 @@
 
     python -m bench.vectors --sizes 100000 1000000 --out bench/results/vectors.json
     python -m bench.vectors --device gpu --out bench/results/vectors-gpu.json
+    python -m bench.vectors --sizes 1000000 --build FOLDER     # builds and keeps, measures nothing
+    python -m bench.vectors --sizes 1000000 --measure FOLDER   # measures what was kept
 
 The vectors are made up: a mixture of Gaussians in a space of fewer dimensions, such as embeddings fill, and a
 little noise in all. Queries come from the same mixture and are not indexed. Flat search is measured first and
@@ -14,7 +16,9 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import faiss
@@ -34,6 +38,34 @@ Vectors = NDArray[np.float32]
 
 
 def main() -> None:
+    arguments = read_arguments()
+    env = environment(arguments.seed)
+    sizes: dict[str, Any] = {}
+    for count in arguments.sizes:
+        made = Mixture(count, arguments.dimension, arguments.seed)
+        kept = arguments.build or arguments.measure
+        with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="bench-vectors-") as place:
+            folder = Path(place) / str(count)
+            if not arguments.measure:
+                for name in devices(arguments):
+                    build(made, folder / name, arguments.recall, name)
+            if arguments.build:
+                continue
+            figures = measure(made, folder, arguments)
+        sizes[str(count)] = figures
+        print(f"{count:,} x {arguments.dimension}\n{json.dumps(figures, indent=2)}", flush=True)
+    found = {"sizes": sizes}
+    if arguments.device == "gpu" and sizes:
+        found["gpu_limits"] = gpu_limits()
+        for count, figures in sizes.items():
+            figures["gpu"]["share_of_limits"] = share_of_limits(
+                int(count), arguments.dimension, figures["gpu"], found["gpu_limits"]
+            )
+    if arguments.out:
+        write_json(found, arguments.out, env)
+
+
+def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -44,29 +76,18 @@ def main() -> None:
     parser.add_argument("--recall", type=float, default=0.99, help="The target.")
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--build", type=Path, help="Only build, into this folder, which is kept.")
+    parser.add_argument("--measure", type=Path, help="Only measure what --build has put into this folder.")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if arguments.device == "gpu" and device.find_device("gpu") is None:
         parser.error("there is no faiss-gpu here, or no NVIDIA device; install the extra [gpu]")
-    env = environment(arguments.seed)
-    sizes: dict[str, Any] = {}
-    for count in arguments.sizes:
-        made = Mixture(count, arguments.dimension, arguments.seed)
-        figures = flat_figures(made, arguments)
-        for name in ("cpu", "gpu") if arguments.device == "gpu" else ("cpu",):
-            figures[name] = our_figures(made, arguments, name, figures)
-        figures.pop("nearest")
-        sizes[str(count)] = figures
-        print(f"{count:,} x {arguments.dimension}\n{json.dumps(figures, indent=2)}", flush=True)
-    found = {"sizes": sizes}
-    if arguments.device == "gpu":
-        found["gpu_limits"] = gpu_limits()
-        for count, figures in sizes.items():
-            figures["gpu"]["share_of_limits"] = share_of_limits(
-                int(count), arguments.dimension, figures["gpu"], found["gpu_limits"]
-            )
-    if arguments.out:
-        write_json(found, arguments.out, env)
+    return arguments
+
+
+def devices(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """What is measured: the processor in any case."""
+    return ("cpu", "gpu") if arguments.device == "gpu" else ("cpu",)
 
 
 class Mixture:
@@ -75,6 +96,7 @@ class Mixture:
     def __init__(self, count: int, dimension: int, seed: int) -> None:
         draw = np.random.default_rng(seed)
         self.count = count
+        self.dimension = dimension
         self._seed = seed
         self._centres = draw.standard_normal((CENTRES, INNER_DIMENSION), dtype=np.float32)
         self._spread = draw.standard_normal((INNER_DIMENSION, dimension), dtype=np.float32)
@@ -100,20 +122,53 @@ class Mixture:
         return self.draw(size, 0)
 
 
-def flat_figures(made: Mixture, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What plain FAISS takes, and the nearest ids that it finds."""
-    flat: Any = faiss.IndexFlatIP(arguments.dimension)
-    for _, rows in made.blocks():
-        flat.add(rows)
+def build(made: Mixture, folder: Path, recall: float, name: str) -> None:
+    """Fill, build and keep our index for one device, with what that took."""
+    settings = VectorSettings(target_recall=recall, device=name)
+    index = VectorIndex(made.dimension, folder / "own", settings)
+    began = time.perf_counter()
+    for ids, rows in made.blocks():
+        index.add(ids, rows)
+    added_s = time.perf_counter() - began
+    began = time.perf_counter()
+    index.compact()
+    figures = {"add_s": added_s, "build_s": time.perf_counter() - began}
+    index.save(folder / "saved")
+    (folder / "built.json").write_text(json.dumps({**figures, "measured_at_build": index.describe()}))
+
+
+def measure(made: Mixture, folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """The figures of flat search, and of our index on each device."""
     single, many = made.queries(arguments.queries), made.queries(max(1, arguments.batch))
-    figures: dict[str, Any] = {
+    wrapped: Any = faiss
+    with_ids = wrapped.read_index(str(folder / "cpu" / "saved" / "base" / "rows.faiss"))
+    flat = wrapped.downcast_index(with_ids.index)
+    figures = flat_figures(flat, single, many if arguments.batch else None)
+    nearest = flat.search(single, K)[1]
+    del flat, with_ids
+    for name in devices(arguments):
+        settings = VectorSettings(target_recall=arguments.recall, device=name)
+        index = VectorIndex.load(folder / name / "saved", None, settings)
+        ours = our_figures(index, single, many if arguments.batch else None)
+        found = [ranking.ids for ranking in index.search(single, K)]
+        ours["recall@10"] = mean(len(np.intersect1d(a, b)) / K for a, b in zip(found, nearest, strict=True))
+        ours["ratio_to_flat"] = figures["flat_p50_ms"] / ours["p50_ms"]
+        ours["ratio_to_flat_in_cpu_time"] = figures["flat_cpu_ms"] / ours["cpu_ms"]
+        if arguments.batch:
+            ours["exact_batch_ratio_to_flat"] = figures["flat_batch_s"] / ours["exact_batch_s"]
+        figures[name] = {**json.loads((folder / name / "built.json").read_text()), **ours}
+    return figures
+
+
+def flat_figures(flat: Any, single: Vectors, many: Vectors | None) -> dict[str, float]:
+    """What plain FAISS takes, and beside it the product in bfloat16 on the same vectors."""
+    figures = {
         "flat_p50_ms": p50_ms(lambda query: flat.search(query, K), single),
         "flat_cpu_ms": cpu_ms(lambda query: flat.search(query, K), single),
-        "nearest": flat.search(single, K)[1],
     }
-    if arguments.batch:
+    if many is not None:
         figures["flat_batch_s"] = seconds(lambda: flat.search(many, K))
-        rows = faiss.rev_swig_ptr(flat.get_xb(), made.count * arguments.dimension).reshape(made.count, -1)
+        rows = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(flat.ntotal, -1)
         if batched.is_supported():
             figures["bfloat16_batch_s"] = seconds(lambda: batched.nearest(rows, many, K))
             figures["bfloat16_batch_ratio"] = figures["flat_batch_s"] / figures["bfloat16_batch_s"]
@@ -122,35 +177,16 @@ def flat_figures(made: Mixture, arguments: argparse.Namespace) -> dict[str, Any]
     return figures
 
 
-def our_figures(
-    made: Mixture, arguments: argparse.Namespace, name: str, flat: dict[str, Any]
-) -> dict[str, Any]:
-    """Build time, size, recall and speed of our index on one device."""
-    settings = VectorSettings(target_recall=arguments.recall, device=name)
-    with tempfile.TemporaryDirectory(prefix="bench-vectors-") as folder:
-        index = VectorIndex(arguments.dimension, Path(folder), settings)
-        began = time.perf_counter()
-        for ids, rows in made.blocks():
-            index.add(ids, rows)
-        added_s = time.perf_counter() - began
-        began = time.perf_counter()
-        index.compact()
-        figures: dict[str, Any] = {"add_s": added_s, "build_s": time.perf_counter() - began}
-        single, many = made.queries(arguments.queries), made.queries(max(1, arguments.batch))
-        figures["measured_at_build"] = index.describe()
-        figures["p50_ms"] = p50_ms(lambda query: index.search(query, K), single)
-        figures["cpu_ms"] = cpu_ms(lambda query: index.search(query, K), single)
-        figures["ratio_to_flat_in_cpu_time"] = flat["flat_cpu_ms"] / figures["cpu_ms"]
-        figures["ratio_to_flat"] = flat["flat_p50_ms"] / figures["p50_ms"]
-        found = [ranking.ids for ranking in index.search(single, K)]
-        shares = [
-            len(set(a.tolist()) & set(b.tolist())) / K for a, b in zip(found, flat["nearest"], strict=True)
-        ]
-        figures["recall@10"] = float(np.mean(shares))
-        if arguments.batch:
-            figures["exact_batch_s"] = seconds(lambda: index.search_exactly(many, K))
-            figures["exact_batch_queries_per_s"] = arguments.batch / figures["exact_batch_s"]
-            figures["exact_batch_ratio_to_flat"] = flat["flat_batch_s"] / figures["exact_batch_s"]
+def our_figures(index: VectorIndex, single: Vectors, many: Vectors | None) -> dict[str, float]:
+    """The speed of our index."""
+    figures = {
+        "p50_ms": p50_ms(lambda query: index.search(query, K), single),
+        "cpu_ms": cpu_ms(lambda query: index.search(query, K), single),
+        "p50_ms_of_200_nearest": p50_ms(lambda query: index.search(query, 200), single),
+    }
+    if many is not None:
+        figures["exact_batch_s"] = seconds(lambda: index.search_exactly(many, K))
+        figures["exact_batch_queries_per_s"] = len(many) / figures["exact_batch_s"]
     return figures
 
 

@@ -23,7 +23,8 @@ from rag.generator.generate import AnswerGenerator, Generated
 from rag.generator.passages import Passage
 from rag.generator.settings import GREEDY, GenerationSettings
 from rag.query.exchange import Exchange
-from rag.query.understand import QueryChange, understand
+from rag.query.follow_up import make_standalone
+from rag.query.understand import MakeStandalone, QueryChange, understand
 from rag.retriever.retriever import Found, Fusion, Hit, Retriever
 from rag.retriever.widen import Context, Expand, widen
 from rag.scoring.answer import AnswerScorer, answer_to_score
@@ -144,11 +145,14 @@ class Answerer:
         fusion: Fusion = Fusion.WEIGHTED,
         *,
         load_scorer: Callable[[], AnswerScorer] | None = None,
+        make_standalone: MakeStandalone = make_standalone,
     ) -> None:
         """Put the parts together; generator and scorer are asked for when a question needs them.
 
-        Without `load_scorer` answers have no scores but their answerability.
+        Without `load_scorer` answers have no scores but their answerability. `make_standalone` is for
+        follow-ups: by rules, or by a language model.
         """
+        self._make_standalone = make_standalone
         self._load_scorer = load_scorer
         self.fusion = fusion
         self.database = database
@@ -190,9 +194,8 @@ class Answerer:
             )
             before = sessions.turns_before(session, place, TURNS_READ)
         with clock.stage("retrieve", tracing.retrieving(corpus.name, top_k)):
-            understood = understand(
-                question, _exchanges(before), self.retriever.vocabulary(corpus, request.reader)
-            )
+            vocabulary = self.retriever.vocabulary(corpus, request.reader)
+            understood = understand(question, _exchanges(before), vocabulary, self._make_standalone)
             found = self.retriever.find(
                 understood.query, corpus, top_k, request.filters, fusion=self.fusion, reader=request.reader
             )

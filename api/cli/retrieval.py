@@ -8,6 +8,7 @@ import typer
 from api.cli.common import AsJson, DataDir, OnlyCorpus, choose_corpus, note, print_json, running
 
 if TYPE_CHECKING:
+    from rag.evaluation.judgements import JudgedQuery
     from rag.retriever.settings import RetrievalSettings
 
 app = typer.Typer(help="How a corpus is searched.", no_args_is_help=True)
@@ -29,11 +30,16 @@ def show(corpus: OnlyCorpus = None, data_dir: DataDir = None, as_json: AsJson = 
 @app.command("tune")
 def tune(
     queries: Annotated[
-        Path, typer.Option("--queries", metavar="FILE", help="A JSON object a line: _id and text.")
-    ],
+        Path | None, typer.Option("--queries", metavar="FILE", help="A JSON object a line: _id and text.")
+    ] = None,
     qrels: Annotated[
-        Path, typer.Option("--qrels", metavar="FILE", help="Lines of query, document and grade, with tabs.")
-    ],
+        Path | None,
+        typer.Option("--qrels", metavar="FILE", help="Lines of query, document and grade, with tabs."),
+    ] = None,
+    reviews: Annotated[
+        bool,
+        typer.Option("--reviews", help="Learn from what reviewers marked as the source of their answers."),
+    ] = False,
     corpus: OnlyCorpus = None,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Learn the reranker's weight too; reads 50 chunks a query.")
@@ -45,18 +51,20 @@ def tune(
     """Learn a corpus's weights from judged queries, by cross-validation, and keep them with the corpus.
 
     A judgement names a document by its id, its source, the record's id behind the # of its source, or the
-    name of its file.
+    name of its file. Files and reviews can be learned from together.
     """
-    from rag.evaluation.judgements import read_judged_queries
+    from rag.evaluation.judgements import reviewed_queries
     from rag.retriever import tune as tuning
     from rag.retriever.settings import SUBJECT, to_json
     from store import corpora
 
-    judged = read_judged_queries(queries, qrels)
+    judged = _judged(queries, qrels, reviews)
     with running(data_dir) as application:
         database = application.database
         with database.transaction() as session:
             chosen = choose_corpus(session, corpus)
+        if reviews:
+            judged += reviewed_queries(database, chosen)
         settings = tuning.tune(
             database,
             application.retriever,
@@ -84,6 +92,17 @@ def reset(corpus: OnlyCorpus = None, data_dir: DataDir = None, as_json: AsJson =
             chosen = corpora.change_settings(session, name, SUBJECT, None)
         settings = settings_of(chosen, Fusion(application.settings.fusion))
     _print(name, settings, as_json)
+
+
+def _judged(queries: Path | None, qrels: Path | None, reviews: bool) -> "list[JudgedQuery]":
+    from rag.errors import DataError
+    from rag.evaluation.judgements import read_judged_queries
+
+    if queries is not None and qrels is not None:
+        return read_judged_queries(queries, qrels)
+    if queries is not None or qrels is not None or not reviews:
+        raise DataError("give judged queries as --queries and --qrels, or --reviews, or all three")
+    return []
 
 
 def _tell(what: str, done: int, of: int) -> None:

@@ -1,4 +1,6 @@
-"""Judged queries in the BEIR layout: `queries.jsonl`, and `qrels.tsv` with the grades of documents."""
+"""Judged queries: of the BEIR layout (`queries.jsonl`, `qrels.tsv` with the grades of documents), and those
+that reviewers judged by marking where a corrected answer stands.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +9,9 @@ from pathlib import Path
 
 from rag.errors import DataError
 from rag.training.data import read_lines
+from store.marked_queries import marked_queries
+from store.postgres import Database
+from store.types import Corpus
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,22 @@ def read_judged_queries(queries: Path, qrels: Path) -> list[JudgedQuery]:
         if query_id in grades:
             judged.append(JudgedQuery(query_id, text, grades[query_id]))
     return judged
+
+
+def reviewed_queries(database: Database, corpus: Corpus) -> list[JudgedQuery]:
+    """Return a judged query for every question whose corrected answer reviewers found in documents.
+
+    A document in which they marked something has the grade 1, named by its id.
+
+    Raises:
+        EncryptionKeyError: the log is sealed, and there is no key, or it is another.
+    """
+    with database.transaction() as session:
+        marked = marked_queries(session, corpus.id)
+    return [
+        JudgedQuery(f"review {number}", one.query, {str(document): 1.0 for document in one.documents})
+        for number, one in enumerate(marked, start=1)
+    ]
 
 
 def _read_grades(qrels: Path) -> dict[str, dict[str, float]]:

@@ -15,9 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from rag.errors import AbandonedError, BusyError
+from rag.errors import AbandonedError, BusyError, GenerationError
 from rag.generator.generate import Asked, Calibration, Generated, Watcher
 from rag.generator.passages import Passage
+from rag.generator.prompt import Conversation, Talks
 from rag.generator.settings import GREEDY, GenerationSettings
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,19 @@ class Batcher:
         """
         found: list[float] = self._wait(lambda: self._generator.relevance(question, passages), "")
         return found
+
+    def say(self, conversation: Conversation, most_tokens: int) -> str:
+        """Continue a conversation, with a generator that can.
+
+        Raises:
+            GenerationError: this generator only answers questions.
+            BusyError: as of `generate`.
+        """
+        if not isinstance(self._generator, Talks):
+            raise GenerationError(f"the generator {self.name} answers questions and does nothing else")
+        talks = self._generator
+        said: str = self._wait(lambda: talks.say(conversation, most_tokens), "")
+        return said
 
     def close(self) -> None:
         """Finish the batch in work, refuse all that wait, and end the thread."""

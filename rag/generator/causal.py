@@ -11,7 +11,7 @@ from torch import Tensor
 from rag.errors import CheckpointError, GenerationError
 from rag.generator.generate import Asked, Calibration, Generated, LocalGenerator
 from rag.generator.passages import Passage
-from rag.generator.prompt import NEVER_WITHHELD, Reply, messages
+from rag.generator.prompt import NEVER_WITHHELD, Conversation, Reply, messages
 from rag.generator.settings import GenerationSettings
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,31 @@ class CausalGenerator:
         return self._load_reranker().relevance(question, passages)
 
     @torch.inference_mode()
+    def say(self, conversation: Conversation, most_tokens: int) -> str:
+        """Continue a conversation with what is most probable; one thread at a time.
+
+        Raises:
+            GenerationError: it is longer than the model reads.
+        """
+        ids = self._ids(conversation)
+        if ids.shape[1] + most_tokens > self._window:
+            raise GenerationError(
+                f"a conversation of {ids.shape[1]} word pieces is longer than {self.name} reads"
+            )
+        said = self._model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=self._how(GenerationSettings(), most_tokens),
+        )
+        text: str = self._tokenizer.decode(said[0, ids.shape[1] :], skip_special_tokens=True)
+        return text
+
+    @property
+    def _window(self) -> int:
+        """How many word pieces the model reads and writes at most."""
+        return getattr(self._model.config, "max_position_embeddings", None) or 2**20
+
+    @torch.inference_mode()
     def _answer(self, asked: Asked) -> Generated:
         watcher, settings = asked.watcher, asked.settings
         if not asked.passages or (watcher and not watcher.wanted()):
@@ -88,7 +113,7 @@ class CausalGenerator:
 
     def _prompt(self, asked: Asked, most: int) -> tuple[Tensor, tuple[Passage, ...]]:
         """The word pieces `(1, L)` of as many passages, best first, as the model can read, and these."""
-        window = getattr(self._model.config, "max_position_embeddings", None) or 2**20
+        window = self._window
         for count in range(len(asked.passages), 0, -1):
             read = asked.passages[:count]
             ids = self._ids(messages(asked.question, read, asked.settings.style))
@@ -102,7 +127,7 @@ class CausalGenerator:
             "another generator"
         )
 
-    def _ids(self, conversation: list[dict[str, str]]) -> Tensor:
+    def _ids(self, conversation: Conversation) -> Tensor:
         if self._tokenizer.chat_template:
             text = self._tokenizer.apply_chat_template(
                 conversation, tokenize=False, add_generation_prompt=True

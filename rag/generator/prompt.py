@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 from rag.generator.attribution import attribute
 from rag.generator.generate import Calibration, Generated, Watcher
@@ -28,7 +29,19 @@ FORMS = {
 }
 
 
-def messages(question: str, passages: Sequence[Passage], style: Style) -> list[dict[str, str]]:
+Conversation = list[dict[str, str]]
+"""Messages with `role` and `content`, in the form that chat models take."""
+
+
+@runtime_checkable
+class Talks(Protocol):
+    """What continues a conversation: a language model, but no checkpoint of `rag train`."""
+
+    def say(self, conversation: Conversation, most_tokens: int) -> str:
+        """Return the most probable reply."""
+
+
+def messages(question: str, passages: Sequence[Passage], style: Style) -> Conversation:
     """The conversation that asks for an answer, in the form that chat models take."""
     shown = "\n\n".join(
         f"[{number}] {p.title + ': ' if p.title else ''}{p.text}"

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 from rag.errors import AbandonedError, GenerationError, GeneratorServiceError
 from rag.generator.generate import Calibration, Generated, LocalGenerator, Watcher
 from rag.generator.passages import Passage
-from rag.generator.prompt import NEVER_WITHHELD, Reply, messages
+from rag.generator.prompt import NEVER_WITHHELD, Conversation, Reply, messages
 from rag.generator.settings import GREEDY, GenerationSettings
 
 DATA = "data:"
@@ -81,16 +81,26 @@ class ServiceGenerator:
         if watcher:
             watcher.begin(1.0)
         reply = Reply(watcher)
-        body = self._body(question, passages, settings)
-        until = time.monotonic() + self._service.timeout_s
-        with self._failures(), self._client.stream("POST", self._address, json=body) as response:
-            self._check_status(response)
-            for part in self._parts(response):
+        with closing(self._completion(self._body(question, passages, settings))) as parts:
+            for part in parts:
                 if not reply.add(part):
                     raise AbandonedError("the question was given up while it was being answered")
-                if time.monotonic() > until:
-                    raise httpx.ReadTimeout("too slow")
         return reply.finish(passages)
+
+    def say(self, conversation: Conversation, most_tokens: int) -> str:
+        """Continue a conversation.
+
+        Raises:
+            GeneratorServiceError: as of `generate`.
+        """
+        body = {
+            "model": self._service.model,
+            "messages": conversation,
+            "stream": True,
+            "temperature": 0,
+            "max_tokens": most_tokens,
+        }
+        return "".join(self._completion(body))
 
     def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
         """For each passage, between 0 and 1: it holds the answer, as the reranking checkpoint sees it."""
@@ -99,6 +109,16 @@ class ServiceGenerator:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _completion(self, body: dict[str, Any]) -> Iterator[str]:
+        """The parts of a reply, as they come."""
+        until = time.monotonic() + self._service.timeout_s
+        with self._failures(), self._client.stream("POST", self._address, json=body) as response:
+            self._check_status(response)
+            for part in self._parts(response):
+                yield part
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout("too slow")
 
     @property
     def _address(self) -> str:

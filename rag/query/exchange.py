@@ -21,6 +21,8 @@ class Rule(StrEnum):
     """What was left out was taken from the question before."""
     CONTEXT = "context"
     """The question before was put in front."""
+    GENERATOR = "generator"
+    """A language model wrote it anew."""
     SPELLING = "spelling"
     """A word that the corpus does not have was spelt as the corpus spells one."""
 

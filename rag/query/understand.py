@@ -1,12 +1,15 @@
 """From a question as it was asked to the query that is sent: standing alone, spelt as the corpus spells."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.query.exchange import Exchange, Rule
+from rag.query.exchange import Exchange, Rule, Standalone
 from rag.query.follow_up import make_standalone
 from rag.query.spelling import correct
 from rag.query.vocabulary import Vocabulary
+
+MakeStandalone = Callable[[str, Sequence[Exchange]], Standalone | None]
+"""A question and the turns before it to one that stands alone; None where it does already."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +34,19 @@ class Understood:
     changes: tuple[QueryChange, ...] = ()
 
 
-def understand(question: str, before: Sequence[Exchange], vocabulary: Vocabulary) -> Understood:
+def understand(
+    question: str,
+    before: Sequence[Exchange],
+    vocabulary: Vocabulary,
+    make_standalone: MakeStandalone = make_standalone,
+) -> Understood:
     """Make a question stand alone, then spell its query as the corpus does; most pass unchanged.
 
     Args:
         question: as it was asked.
         before: the turns of the conversation before it, the last one last.
         vocabulary: the corpus's.
+        make_standalone: how: by rules, or by a language model (`rag.query.rewrite`).
     """
     changes = []
     standalone = make_standalone(question, before)

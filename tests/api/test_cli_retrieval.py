@@ -66,6 +66,8 @@ def test_what_cannot_be_learned_from_is_2(
     few.write_text("leave\tleave\t1\n")
     assert_one_line(rag("retrieval", "tune", *judgements[:3], few), 2, "1 judged queries are too few")
     assert_one_line(rag("retrieval", "tune", *judgements[:3], tmp_path / "none.tsv"), 2, "none.tsv")
+    assert_one_line(rag("retrieval", "tune", *judgements[:2]), 2, "--queries and --qrels, or --reviews")
+    assert_one_line(rag("retrieval", "tune", "--reviews"), 2, "0 judged queries are too few")
 
 
 def test_a_search_can_fold_widen_and_leave_spelling(rag: Rag, house: str) -> None:

@@ -42,7 +42,13 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("RAG_PORT", "http"), ("RAG_FUSION", "sum"), ("RAG_REFRESH_INTERVAL_S", "0")]
+    ("variable", "value"),
+    [
+        ("RAG_PORT", "http"),
+        ("RAG_FUSION", "sum"),
+        ("RAG_REFRESH_INTERVAL_S", "0"),
+        ("RAG_FOLLOW_UPS", "generator"),  # the checkpoint cannot
+    ],
 )
 def test_unusable_value_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)

@@ -1,21 +1,23 @@
 """The measurements of the indexes, on little data."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
 from bench import keywords, vectors
 
 
-def test_the_vector_bench_measures_recall_and_speed() -> None:
-    arguments = argparse.Namespace(dimension=32, queries=10, batch=70, recall=0.9)
+def test_the_vector_bench_measures_recall_and_speed(tmp_path: Path) -> None:
+    arguments = argparse.Namespace(queries=10, batch=70, recall=0.9, device="cpu")
     made = vectors.Mixture(3000, 32, seed=1)
-    flat = vectors.flat_figures(made, arguments)
-    ours = vectors.our_figures(made, arguments, "cpu", flat)
+    vectors.build(made, tmp_path / "cpu", arguments.recall, "cpu")
+    figures = vectors.measure(made, tmp_path, arguments)
+    ours = figures["cpu"]
     assert ours["recall@10"] == 1.0  # so few are searched exactly
     assert ours["measured_at_build"]["vectors"] == 3000
-    assert ours["ratio_to_flat"] == flat["flat_p50_ms"] / ours["p50_ms"]
-    assert flat.get("bfloat16_recall", 1.0) == 1.0
+    assert ours["ratio_to_flat"] == figures["flat_p50_ms"] / ours["p50_ms"]
+    assert figures.get("bfloat16_recall", 1.0) == 1.0
 
 
 def test_made_up_vectors_are_the_same_for_a_seed() -> None:
@@ -32,10 +34,17 @@ def test_the_shares_of_a_gpu_are_worked_out_from_what_it_can() -> None:
     assert shares == {"bandwidth_single": 0.1, "arithmetic_batch": 0.2}
 
 
-def test_the_keyword_bench_measures_all_three() -> None:
+def test_the_keyword_bench_asks_all_three_in_turns(tmp_path: Path) -> None:
     draw = np.random.default_rng(3)
     texts, queries = keywords.make_texts(2000, draw), keywords.make_queries(5, draw)
-    for measured in (keywords.ours, keywords.by_bm25s, keywords.by_rank_bm25):
-        figures = measured(texts, queries)
-        assert figures["queries_per_s"] > 0 and figures["p50_ms"] <= figures["p99_ms"]
-        assert keywords.ratio(figures, figures) == {"queries_per_s": 1.0, "per_cpu_time": 1.0}
+    figures = keywords.measure(texts, queries, tmp_path, with_rank_bm25=True)
+    for name in ("ours", "bm25s", "rank_bm25"):
+        assert figures[name]["queries_per_s"] > 0 and figures[name]["p50_ms"] <= figures[name]["p99_ms"]
+    assert keywords.ratio([1.0, 2.0, 3.0], [4.0, 8.0, 12.0]) == {"queries_per_s": 4.0, "by_median": 4.0}
+
+
+def test_asking_in_turns_asks_every_query_once_of_each() -> None:
+    asked: list[str] = []
+    times = keywords.in_turns({"a": asked.append}, ["0", "1", "2", "3", "4", "5", "6"], rounds=3)
+    assert asked == ["0", "0", "3", "6", "1", "4", "2", "5"]  # the first time to warm up
+    assert len(times["a"]) == 7

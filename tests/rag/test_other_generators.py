@@ -298,3 +298,24 @@ def test_hits_are_ordered_by_the_checkpoint_that_can(chat: tuple[ChatServer, str
     generator = ServiceGenerator(Service(chat[1], "small"), load)
     assert generator.relevance("How?", PASSAGES) == [0.1, 0.9]
     generator.close()
+
+
+def test_a_language_model_continues_a_conversation(causal: CausalGenerator) -> None:
+    said = causal.say([{"role": "user", "content": "When was he born?"}], 5)
+    assert said and causal.say([{"role": "user", "content": "When was he born?"}], 5) == said
+    with pytest.raises(GenerationError, match="longer than hf:"):
+        causal.say([{"role": "user", "content": "When? " * 400}], 5)
+
+
+def test_a_service_continues_a_conversation(
+    chat: tuple[ChatServer, str], service: Callable[..., ServiceGenerator]
+) -> None:
+    server, _ = chat
+    server.parts = ["When was Steve ", "Jobs born?"]
+    conversation = [{"role": "user", "content": "When was he born?"}]
+    assert service().say(conversation, 20) == "When was Steve Jobs born?"
+    (sent,) = server.requests
+    assert (sent["messages"], sent["temperature"], sent["max_tokens"]) == (conversation, 0, 20)
+    server.status = 500
+    with pytest.raises(GeneratorServiceError, match="status 500"):
+        service().say(conversation, 20)

@@ -4,18 +4,20 @@ from pathlib import Path
 import pytest
 
 from rag.errors import DataError
-from rag.evaluation.judgements import JudgedQuery
+from rag.evaluation.judgements import JudgedQuery, reviewed_queries
 from rag.generator.passages import Passage
 from rag.retriever.fusion import Fusion
 from rag.retriever.retriever import Retriever
 from rag.retriever.settings import settings_of, to_json
 from rag.retriever.tune import tune
-from store import corpora, documents
+from store import conversations, corpora, corrections, documents
+from store.corrections import NewSpan
 from store.index.local import LocalIndexes
 from store.postgres import Database
 from store.types import Corpus
 from tests.fake_encoder import FakeEncoder
 from tests.store.samples import new_document
+from tests.store.test_conversations import new_response
 
 ANIMALS = ["owl", "fox", "hen", "elk", "bear", "wolf", "seal", "hare", "toad", "carp", "swan", "mole"]
 
@@ -71,6 +73,23 @@ def test_weights_are_learned_kept_and_used(database: Database, corpus: Corpus, r
     with database.transaction() as session:
         chosen = corpora.change_settings(session, "zoo", "retrieval", to_json(settings))
     assert settings_of(chosen, Fusion.RRF) == settings
+
+
+def test_weights_are_learned_from_what_reviewers_marked(
+    database: Database, corpus: Corpus, retriever: Retriever
+) -> None:
+    with database.transaction() as session:
+        for document in documents.export(session, corpus.id):
+            animal = document.source.partition("#")[2].partition("%")[0]
+            said = new_response(session, corpus, question=f"where is the {animal}?", body={"query": animal})
+            response_id = conversations.record_response(session, said)
+            span = NewSpan(document.document_id, 1, 0, 7)
+            corrections.record(session, response_id, "rita", "Here.", spans=[span])
+    reviewed = reviewed_queries(database, corpus)
+    assert sorted(query.text for query in reviewed) == sorted(ANIMALS)
+    learned, told = (tune(database, retriever, corpus, queries) for queries in (reviewed, judged()))
+    assert learned.keyword_weight == told.keyword_weight > 0.5  # the vectors mislead
+    assert learned.learned == told.learned
 
 
 def test_judgements_of_another_corpus_are_refused(
