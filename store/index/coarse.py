@@ -4,6 +4,7 @@ A query is compared with the vectors of the cells nearest to it only (Sivic and 
 and Schmid 2011), in one byte per component where that is faster. What this finds is scored again exactly.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DEPTHS = (10, 50, 200, 1000)
-"""For how many nearest vectors the search is tuned; a search uses the next greater one."""
+"""For how many nearest vectors the search is tuned."""
 HELD_OUT = 128
 TRAINING_PER_CELL = 48
 LEAST_PER_CELL = 39
@@ -56,8 +57,19 @@ class Measured:
     """How many vectors there were when the cells were chosen."""
 
     def probes_for(self, depth: float) -> int | None:
-        """How many cells to look into to find so many nearest vectors; None: all, that is exactly."""
-        return next((p for d, p in zip(DEPTHS, self.probes, strict=False) if depth <= d), None)
+        """How many cells to look into to find so many nearest vectors; None: all, that is exactly.
+
+        Between two depths that were measured, cells grow as a power of the depth.
+        """
+        at = next((i for i, d in enumerate(DEPTHS[: len(self.probes)]) if depth <= d), None)
+        if at is None:
+            return None
+        if at == 0 or depth == DEPTHS[at]:
+            return self.probes[at]
+        less, more = DEPTHS[at - 1 : at + 1]
+        few, many = self.probes[at - 1 : at + 1]
+        share = math.log(depth / less) / math.log(more / less)
+        return math.ceil(few * (many / few) ** share)
 
 
 def cells_for(count: int) -> int:

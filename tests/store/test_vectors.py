@@ -288,6 +288,12 @@ def test_an_index_without_a_folder_stays_in_memory() -> None:
         index.compact()
 
 
+def test_cells_grow_as_a_power_of_the_depth_between_those_measured() -> None:
+    measured = Measured("inverted file", vectors=10**6, cells=4096, probes=(12, 24, 64, 256))
+    wanted = {5: 12, 10: 12, 50: 24, 200: 64, 200.02: 65, 447: 128, 1000: 256, 1001: None}
+    assert {depth: measured.probes_for(depth) for depth in wanted} == wanted
+
+
 def test_tuning_chooses_the_fewest_cells_for_each_depth() -> None:
     """With p cells, p of every 12 neighbours are found."""
 
