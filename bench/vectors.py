@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from bench.environment import environment, write_json
 from store.index import batched, device
+from store.index.files import sha256_of_files
 from store.index.vectors import VectorIndex, VectorSettings
 
 BLOCK = 50_000
@@ -148,6 +149,7 @@ def measure(made: Mixture, folder: Path, arguments: argparse.Namespace) -> dict[
     del flat, with_ids
     for name in devices(arguments):
         settings = VectorSettings(target_recall=arguments.recall, device=name)
+        sha256_of_files(folder / name / "saved")  # as opening an index does: then all is in memory
         index = VectorIndex.load(folder / name / "saved", None, settings)
         ours = our_figures(index, single, many if arguments.batch else None)
         found = [ranking.ids for ranking in index.search(single, K)]
