@@ -79,7 +79,7 @@ def langchain(prepared: Prepared) -> Search:
     from langchain_community.vectorstores import FAISS
     from langchain_core.embeddings import Embeddings
 
-    class LookedUp(Embeddings):
+    class LookedUp(Embeddings):  # type: ignore[misc]
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             raise NotImplementedError
 

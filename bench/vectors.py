@@ -144,7 +144,7 @@ def measure(made: Mixture, folder: Path, arguments: argparse.Namespace) -> dict[
     wrapped: Any = faiss
     with_ids = wrapped.read_index(str(folder / "cpu" / "saved" / "base" / "rows.faiss"))
     flat = wrapped.downcast_index(with_ids.index)
-    figures = flat_figures(flat, single, many if arguments.batch else None)
+    figures: dict[str, Any] = dict(flat_figures(flat, single, many if arguments.batch else None))
     nearest = flat.search(single, K)[1]
     del flat, with_ids
     for name in devices(arguments):

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +110,7 @@ class ServiceGenerator:
         """Close the connections."""
         self._client.close()
 
-    def _completion(self, body: dict[str, Any]) -> Iterator[str]:
+    def _completion(self, body: dict[str, Any]) -> Generator[str]:
         """The parts of a reply, as they come."""
         until = time.monotonic() + self._service.timeout_s
         with self._failures(), self._client.stream("POST", self._address, json=body) as response:

@@ -69,7 +69,7 @@ class Measured:
         less, more = DEPTHS[at - 1 : at + 1]
         few, many = self.probes[at - 1 : at + 1]
         share = math.log(depth / less) / math.log(more / less)
-        return math.ceil(few * (many / few) ** share)
+        return math.ceil(few * math.pow(many / few, share))
 
 
 def cells_for(count: int) -> int:
