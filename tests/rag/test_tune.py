@@ -88,8 +88,8 @@ def test_weights_are_learned_from_what_reviewers_marked(
     reviewed = reviewed_queries(database, corpus)
     assert sorted(query.text for query in reviewed) == sorted(ANIMALS)
     learned, told = (tune(database, retriever, corpus, queries) for queries in (reviewed, judged()))
-    assert learned.keyword_weight == told.keyword_weight > 0.5  # the vectors mislead
-    assert learned.learned == told.learned
+    assert learned == told  # the marks say the same as the file would
+    assert learned.learned is not None and learned.learned["queries"] == 12
 
 
 def test_judgements_of_another_corpus_are_refused(
