@@ -10,6 +10,7 @@ from bench.query import follow_ups, slip, spelling
 from bench.retrieval import CachedEncoder, collection_of_questions, first_queries, measure_all, summary
 from rag.evaluation.retrieval import Collection
 from rag.generator.passages import Passage
+from rag.query.follow_up import make_standalone
 from tests.fake_encoder import FakeEncoder
 from tests.rag.test_data import line
 
@@ -86,6 +87,6 @@ def test_a_slip_changes_one_word_by_one_letter() -> None:
 
 
 def test_follow_ups_are_measured_by_part() -> None:
-    figures = follow_ups(Path(__file__).parent / "follow_ups.jsonl")
+    figures = follow_ups(Path(__file__).parent / "follow_ups.jsonl", make_standalone)
     assert figures["developed on"]["rewritten"] == figures["developed on"]["left_alone"] == 1.0
     assert figures["held out"]["rewritten_n"] == 20
