@@ -160,9 +160,9 @@ def create_app(
         ],
     )
     add_error_responses(app)
-    for module in ROUTERS:
-        app.include_router(module.router)
-    app.include_router(metrics_router(settings.metrics))
+    # The routes as they are: `include_router` would make every one anew at the application's first request.
+    app.router.routes += [route for module in ROUTERS for route in module.router.routes]
+    app.router.routes += metrics_router(settings.metrics).routes
     assistants = OverHttp(lambda: app.state.application, lambda: app.state.asking, version())
     app.router.routes.append(Route(PATH, assistants, include_in_schema=False))
     return app
