@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, not_, select
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import and_, delete, not_, select, text
 from sqlalchemy.orm import Session
 
 from store.tables import DocumentRow, ParagraphRow, among
@@ -17,7 +16,16 @@ from store.types import DocumentStatus
 DOCUMENTS = 0
 """The key under which the documents themselves are counted: no paragraph has it."""
 
-_ROWS_AT_ONCE = 5_000
+# Arrays, as a statement of thousands of values costs more to be written and read than to be carried out.
+_COUNT = text(
+    """
+    INSERT INTO paragraphs AS stored (corpus_id, key, documents, holder)
+    SELECT :corpus_id, u.* FROM unnest(
+        CAST(:keys AS bigint[]), CAST(:times AS int[]), CAST(:holders AS text[])) AS u
+    ON CONFLICT (corpus_id, key) DO UPDATE SET
+        documents = stored.documents + excluded.documents, holder = excluded.holder
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -63,21 +71,16 @@ def count(
     """Count new documents, each by the keys of its paragraphs, and note who holds which paragraph."""
     times = Counter(key for keys in counted for key in keys)
     times[DOCUMENTS] = len(counted)
-    rows = [
-        {"corpus_id": corpus_id, "key": key, "documents": times[key], "holder": holders.get(key)}
-        for key in sorted({*times, *holders})
-    ]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        statement = upsert(ParagraphRow).values(rows[start : start + _ROWS_AT_ONCE])
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["corpus_id", "key"],
-                set_={
-                    "documents": ParagraphRow.documents + statement.excluded.documents,
-                    "holder": statement.excluded.holder,
-                },
-            )
-        )
+    keys = sorted({*times, *holders})
+    session.execute(
+        _COUNT,
+        {
+            "corpus_id": corpus_id,
+            "keys": keys,
+            "times": [times[key] for key in keys],
+            "holders": [holders.get(key) for key in keys],
+        },
+    )
 
 
 def erase(session: Session, corpus_id: int, keys: Sequence[int]) -> None:
