@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from rag.errors import EncoderFilesError
 
 MINILM = "all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+UNLIMITED_WINDOW = 512
+"""How many tokens are given to a model that averages any number: more would blur what a chunk is about."""
 
 
 def minilm_directory() -> Path:
@@ -80,7 +83,8 @@ class Encoder:
         self.name = name
         self.revision = _revision(directory)
         self.dimension: int = int(self._model.get_embedding_dimension())
-        self.window = int(self._model.max_seq_length)
+        window = self._model.max_seq_length
+        self.window = UNLIMITED_WINDOW if window is None or math.isinf(window) else int(window)
 
     def encode(self, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension) float32`."""
