@@ -18,7 +18,7 @@ from ingest.limits import Limits
 from ingest.options import JobRequest
 from ingest.readers import SUFFIXES
 from store import corpora, job_uploads, jobs
-from store.jobs import RESUMABLE, JobStatus
+from store.job_types import RESUMABLE, JobStatus
 
 
 def limits_of(settings: Settings) -> Limits:

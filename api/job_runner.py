@@ -18,7 +18,7 @@ from ingest.report import Progress
 from rag.errors import RagError
 from store import jobs
 from store.errors import DatabaseUnavailableError, JobStateError, JobTakenError, StoreError
-from store.jobs import WAITING, Job, JobStatus
+from store.job_types import WAITING, Job, JobStatus
 
 logger = logging.getLogger(__name__)
 

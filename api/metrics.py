@@ -10,7 +10,7 @@ from rag.answer import Answer
 from rag.errors import AbandonedError, BusyError
 from store import figures
 from store.errors import DatabaseUnavailableError
-from store.jobs import JobStatus
+from store.job_types import JobStatus
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metrics"]
 

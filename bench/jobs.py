@@ -38,7 +38,7 @@ from ingest.readers import RawDocument, ReadOptions
 from ingest.worker import Items
 from store import corpora, documents, jobs
 from store.index_log import encode_embedding
-from store.jobs import FINISHED
+from store.job_types import FINISHED
 from store.postgres import Database, migrate, open_database
 from store.tables import ChunkRow
 from store.types import Corpus, DocumentWithChunks, NewChunk, NewDocument

@@ -33,7 +33,7 @@ from ingest.worker import Ended, GivenUp
 from store import documents, job_documents, jobs
 from store.errors import DatabaseUnavailableError, JobTakenError, StoreError
 from store.job_documents import OPEN, STORED, DocumentOutcome, JobDocument
-from store.jobs import RESUMABLE, JobStatus, Standing, Wanted
+from store.job_types import RESUMABLE, JobStatus, Standing, Wanted
 from store.postgres import Database, SessionLock
 from store.types import DocumentSource
 

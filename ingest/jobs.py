@@ -25,7 +25,7 @@ from ingest.worker import Begun, Ended, Items
 from store import job_documents, job_uploads, jobs
 from store.errors import JobTakenError
 from store.job_documents import DocumentOutcome
-from store.jobs import RESUMABLE, WAITING, Job, JobStatus, NewJob, Standing
+from store.job_types import RESUMABLE, WAITING, Job, JobStatus, NewJob, Standing
 from store.postgres import Database
 from store.types import Corpus
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ingest.readers import Problem, ProblemKind
 from store import job_documents
 from store.job_documents import DocumentOutcome, JobDocument, OutcomeCount
-from store.jobs import Standing
+from store.job_types import Standing
 
 MAX_PROBLEMS = 1_000
 MAX_NOTES = 100

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import and_, case, func, not_, select
 from sqlalchemy.orm import Session
 
-from store.jobs import HELD, JobStatus
+from store.job_types import JobStatus
+from store.jobs import HELD
 from store.tables import IndexLogRow, JobRow
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, Select, delete, func, not_, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
-from store.jobs import JobStatus
+from store.job_types import JobStatus
 from store.tables import JobDocumentRow, JobRow, among
 
 

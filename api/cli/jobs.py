@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from api.build import Application
     from api.schemas.jobs import JobView
     from store.job_documents import JobDocument
-    from store.jobs import Wanted
+    from store.job_types import Wanted
 
 app = typer.Typer(help="Ingestions: see how far they are, pause, resume, retry.", no_args_is_help=True)
 
@@ -103,7 +103,7 @@ def resume(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> 
 @app.command("pause")
 def pause(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Let a job rest; the batch that is being worked on is finished first."""
-    from store.jobs import Wanted
+    from store.job_types import Wanted
 
     _ask(job_id, Wanted.PAUSE, data_dir=data_dir, as_json=as_json)
 
@@ -111,7 +111,7 @@ def pause(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> N
 @app.command("cancel")
 def cancel(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """End a job for good; what it stored stays."""
-    from store.jobs import Wanted
+    from store.job_types import Wanted
 
     _ask(job_id, Wanted.CANCEL, data_dir=data_dir, as_json=as_json)
 
@@ -143,7 +143,7 @@ def retry(
 @app.command("watch")
 def watch(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Follow a job of any process until it ends or rests; as JSON, a line for each change."""
-    from store.jobs import JobStatus
+    from store.job_types import JobStatus
 
     before = None
     with running(data_dir) as application:

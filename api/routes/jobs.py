@@ -44,7 +44,7 @@ from store.errors import (
     UnknownJobError,
 )
 from store.job_documents import DocumentOutcome
-from store.jobs import FINISHED, Wanted
+from store.job_types import FINISHED, Wanted
 from store.positions import Batch, parse_position, position
 from store.types import Level
 

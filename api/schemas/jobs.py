@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, Json
 from api.schemas.documents import ReadersBody
 from api.schemas.fields import Body, Metadata, Text, View
 from store.job_documents import DocumentOutcome
-from store.jobs import Job, JobStatus
+from store.job_types import Job, JobStatus
 
 JOB_EXAMPLE: dict[str, Any] = {
     "id": "0f0a2c1e-57a3-4f6e-9d0b-6a5d7c0b1f22",

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from store import corpora, jobs
-from store.jobs import NewJob
+from store.job_types import NewJob
 from store.postgres import Database
 from tests.api.command_line import Rag, assert_one_line
 

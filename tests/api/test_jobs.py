@@ -14,7 +14,7 @@ from api.settings import Settings
 from ingest.jobs import this_host
 from ingest.options import JobRequest
 from store import corpora, jobs
-from store.jobs import NewJob
+from store.job_types import NewJob
 from store.postgres import Database
 from store.types import Role
 from tests.api.conftest import Clients, assert_problem, serving_app

@@ -16,7 +16,7 @@ from ingest.readers import ProblemKind, ReadOptions, read
 from ingest.report import DocumentCounts, Progress
 from store import corpora, documents, jobs
 from store.errors import DatabaseUnavailableError
-from store.jobs import JobStatus
+from store.job_types import JobStatus
 from store.postgres import Database
 from store.types import Chunk, Corpus, Document, DocumentStatus
 from tests.ingest.conftest import DIMENSION, FakeEncoder, Ingest, word_tokens

@@ -19,7 +19,7 @@ from ingest.report import DocumentCounts, Progress
 from store import job_documents, jobs
 from store.errors import DatabaseFullError, JobTakenError
 from store.job_documents import DocumentOutcome, JobDocument
-from store.jobs import Job, JobStatus, Wanted
+from store.job_types import Job, JobStatus, Wanted
 from store.postgres import Database
 from store.types import Corpus
 from tests.ingest.conftest import FakeEncoder, Ingest, word_tokens

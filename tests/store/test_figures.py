@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from store import documents, figures, jobs
 from store.figures import IndexState
-from store.jobs import JobStatus, NewJob
+from store.job_types import JobStatus, NewJob
 from store.types import Corpus
 from tests.store.samples import chunks_of, new_document
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from store import corpora, job_documents, jobs
 from store.errors import JobStateError, JobTakenError, UnknownJobError
 from store.job_documents import DocumentOutcome, JobDocument
-from store.jobs import Job, JobStatus, NewJob, Standing, Wanted
+from store.job_types import Job, JobStatus, NewJob, Standing, Wanted
 from store.postgres import Database
 from store.types import Corpus
 
