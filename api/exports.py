@@ -62,7 +62,7 @@ COLUMNS: Mapping[Exported, Mapping[str, type]] = {
     },
     Exported.CORRECTIONS: {
         "id": str, "response_id": str, "user": str, "question": str, "original": str, "answer": str,
-        "spans": str, "comment": str, "created_at": str,
+        "spans": str, "comment": str, "created_at": str, "corpus": str,
     },
 }  # fmt: skip
 """The columns of each kind of row, in order; what is nested is JSON in a table."""
@@ -150,6 +150,7 @@ def _corrections(session: Session, found: Sequence[ResponseSummary], reader: Rea
                 "spans": spans,
                 "comment": c.comment,
                 "created_at": c.created_at.isoformat(),
+                "corpus": response.corpus,
             }
 
 

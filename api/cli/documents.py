@@ -74,7 +74,7 @@ def show(
 
 @app.command("export")
 def export(corpus: CorpusName, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Write a corpus's documents to standard output: JSONL of document_id, source, version, text, metadata.
+    """Write a corpus's documents to standard output as JSONL, with their texts and metadata.
 
     The output is JSON with and without --json.
     """
@@ -95,5 +95,6 @@ def export(corpus: CorpusName, data_dir: DataDir = None, as_json: AsJson = False
                         "title": document.title,
                         "text": document.text,
                         "metadata": document.metadata,
+                        "corpus": corpus,
                     }
                 )

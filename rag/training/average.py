@@ -14,6 +14,7 @@ import torch
 from rag.errors import CheckpointError, TrainingError
 from rag.generator import checkpoint
 from rag.training.data import file_sha256
+from rag.training.lineage import CORPORA, corpora_behind
 
 LINEAGE = ("command", "commit", "seed", "step")
 
@@ -46,7 +47,8 @@ def average(folders: Sequence[Path], shares: Sequence[float], out: Path) -> dict
     with torch.no_grad():
         model.load_state_dict(total)
     parts = [_part(folder, share) for folder, share in zip(folders, shares, strict=True)]
-    description = {**checkpoint.describe(folders[0]), "averaged": parts}
+    told = {CORPORA: corpora_behind([], folders)}
+    description = {**checkpoint.describe(folders[0]), **told, "averaged": parts}
     checkpoint.save(model, out, description)
     return description
 

@@ -25,6 +25,7 @@ from rag.training.batches import batches
 from rag.training.data import Example, Source, file_sha256
 from rag.training.guard import Guard
 from rag.training.journal import Journal, TrainProgress
+from rag.training.lineage import CORPORA, corpora_behind
 from rag.training.loss import batch_loss
 from rag.training.mixture import Mixture, Split, gather
 from rag.training.state import State
@@ -109,9 +110,10 @@ def train(
     dev = dev_batches(split.dev, reader, settings)
     model = (make or first_model)(settings).to(device)
     optimizer = make_optimizer(model, settings)
-    lineage = describe(settings, len(plan), split.train)
-    lineage["precision"] = "bfloat16" if multiplies_bfloat16(device) else "float32"
+    computed_in = "bfloat16" if multiplies_bfloat16(device) else "float32"
+    lineage = describe(settings, len(plan), split.train) | {"precision": computed_in}
     state = State(model, optimizer, settings.out / RESUME, lineage)
+    lineage = {**lineage, CORPORA: learned_from(settings)}
     at = state.resume()
     journal = Journal(settings.out, len(plan), settings.report_every, report)
     if at.step == 0:
@@ -248,6 +250,12 @@ def describe(settings: TrainSettings, steps: int, examples: Sequence[Example]) -
         "examples": len(examples),
         "torch": torch.__version__,
     }
+
+
+def learned_from(settings: TrainSettings) -> list[str]:
+    """The stored corpora behind the examples, and behind the checkpoint that training starts from."""
+    earlier = [settings.start_from] if settings.start_from is not None else []
+    return corpora_behind((source.path for source in settings.sources), earlier)
 
 
 def describe_settings(settings: TrainSettings) -> dict[str, Any]:

@@ -42,3 +42,9 @@ def test_shares_are_parts_of_one(parts: list[Path], tmp_path: Path, shares: list
 def test_a_folder_without_a_checkpoint_is_named(parts: list[Path], tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="nowhere"):
         average([parts[0], tmp_path / "nowhere"], [0.5, 0.5], tmp_path / "mean")
+
+
+def test_the_mean_learned_from_all_that_its_parts_learned_from(parts: list[Path], tmp_path: Path) -> None:
+    checkpoint.write_description(parts[0], {**checkpoint.describe(parts[0]), "corpora": ["letters"]})
+    checkpoint.write_description(parts[1], {**checkpoint.describe(parts[1]), "corpora": ["handbook"]})
+    assert average(parts, [0.5, 0.5], tmp_path / "mean")["corpora"] == ["handbook", "letters"]

@@ -66,6 +66,19 @@ def test_a_stopped_run_goes_on_to_the_same_weights(source: Source, tmp_path: Pat
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+def test_a_checkpoint_lists_the_corpora_that_it_learned_from(source: Source, tmp_path: Path) -> None:
+    of_corpus = tmp_path / "corrections.jsonl"
+    of_corpus.write_text(
+        "".join(json.dumps({**line(n), "corpus": name}) + "\n" for n, name in enumerate(["b", "a"]))
+    )
+    both = (source, Source(of_corpus))
+    train(settings(source, tmp_path / "first", sources=both, max_steps=2), nothing)
+    assert checkpoint.describe(tmp_path / "first")["corpora"] == ["a", "b"]
+    later = settings(source, tmp_path / "later", max_steps=2, start_from=tmp_path / "first")
+    train(later, nothing)
+    assert checkpoint.describe(tmp_path / "later")["corpora"] == ["a", "b"]
+
+
 def test_a_stopped_run_does_not_go_on_under_other_settings(source: Source, tmp_path: Path) -> None:
     def stop(progress: TrainProgress) -> None:
         raise StopTrainingError
