@@ -2,7 +2,7 @@
 
 A sheet can hold several tables beside and under each other: an empty row or column parts them. A table whose
 first row names its columns gives `name: value` for each cell, so that a row can be understood by itself; any
-other is written row by row.
+other is written row by row. After its tables a sheet has the titles of its charts, and its comments.
 """
 
 import math
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
+from openpyxl.utils.cell import coordinate_to_tuple
 
 from ingest.clean import normalise_line
 from ingest.readers.compose import Composer
 from ingest.readers.document import RawDocument, Reading, ReadOptions
 from ingest.readers.office import properties
 from ingest.readers.packages import open_package, parsing
+from ingest.readers.sheet_parts import SheetParts, sheet_parts
 
 SHEETS = "an Excel workbook"
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -51,25 +53,44 @@ def _read(path: Path, options: ReadOptions, source: str, title: str) -> RawDocum
         assert package.filename is not None
         workbook = load_workbook(package.filename, read_only=True, data_only=True)
         try:
-            for sheet in workbook.worksheets:
-                _sheet(sheet, composer, options)
+            for parts in sheet_parts(package, SHEETS):
+                found = (
+                    workbook[parts.name] if parts.has_cells and parts.name in workbook.sheetnames else None
+                )
+                _sheet(found, parts, composer, options)
         finally:
             workbook.close()
     return composer.document(source, facts.title or title, MEDIA_TYPE, facts.metadata)
 
 
-def _sheet(sheet: Any, composer: Composer, options: ReadOptions) -> None:
-    sheet.reset_dimensions()  # what files state of their size is often wrong
-    name = normalise_line(sheet.title)
-    is_named = False
-    for band in _bands(_rows(sheet)):
-        if not is_named:
-            composer.move_to(sheet=name)
-            composer.add_heading(name, 1)
-            is_named = True
+def _sheet(sheet: Any | None, parts: SheetParts, composer: Composer, options: ReadOptions) -> None:
+    """Renders the tables of a sheet, then its charts and comments; `sheet` None has no cells."""
+    name = normalise_line(parts.name)
+    has_cells = False
+    for band in _bands(_rows(sheet)) if sheet is not None else ():
+        if not has_cells:
+            _begin(name, composer)
+            has_cells = True
         for first, last in _column_ranges(band):
             _table([_cut(row, first, last) for row in band], name, composer)
             composer.check_size(options)
+    if not has_cells and (parts.charts or parts.comments):
+        _begin(name, composer)
+    composer.move_to(sheet=name)
+    for rows in parts.charts:
+        # What a chart shows stands in cells, mostly of its own sheet; elsewhere it would be missed here.
+        shown = [row for row in rows if any(row) and (len(row) == 1 or not has_cells)]
+        composer.add("\n".join(" | ".join(row) for row in shown))
+    for comment in parts.comments:
+        composer.move_to(sheet=name, row=coordinate_to_tuple(comment.cell)[0])
+        by = f" by {comment.author}" if comment.author else ""
+        composer.add(f"Comment on {comment.cell}{by}: {comment.text}")
+    composer.check_size(options)
+
+
+def _begin(name: str, composer: Composer) -> None:
+    composer.move_to(sheet=name)
+    composer.add_heading(name, 1)
 
 
 def _table(rows: Sequence[_Row], sheet: str, composer: Composer) -> None:
@@ -106,6 +127,7 @@ def _first(row: _Row) -> int:
 
 
 def _rows(sheet: Any) -> Iterator[_Row]:
+    sheet.reset_dimensions()  # what files state of their size is often wrong
     for number, cells in enumerate(sheet.iter_rows(), start=1):
         values = [_shown(cell) for cell in cells]
         while values and not values[-1]:

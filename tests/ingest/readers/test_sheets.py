@@ -2,6 +2,8 @@ from datetime import date
 from io import BytesIO
 
 from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.comments import Comment
 
 from ingest.readers import ProblemKind
 from tests.ingest.readers.conftest import Read, only_document, only_problem
@@ -72,3 +74,37 @@ def test_empty_workbook_is_a_problem(read_bytes: Read) -> None:
 
 def test_text_under_another_name_is_malformed(read_bytes: Read) -> None:
     assert only_problem(read_bytes("a.xlsx", "Name;Born\nAnn;1990\n")).kind == ProblemKind.MALFORMED
+
+
+def test_comments_follow_the_tables_with_their_row(read_bytes: Read) -> None:
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = "Plan"
+    sheet.append(["Name", "Days"])
+    sheet.append(["Ann", 30])
+    sheet["B2"].comment = Comment("Agreed in May.", "Bob")
+    file = BytesIO()
+    book.save(file)
+    document = only_document(read_bytes("a.xlsx", file.getvalue()))
+    assert document.text == "Plan\n\nName: Ann\nDays: 30\n\nComment on B2 by Bob: Agreed in May."
+    assert place_of(document.places, document.text, "Agreed") == {"sheet": "Plan", "row": 2}
+
+
+def test_charts_are_read_where_their_numbers_are_not(read_bytes: Read) -> None:
+    book = Workbook()
+    cells = book.worksheets[0]
+    cells.title = "Cells"
+    for row in (["Year", "Ducks"], [2019, 200], [2020, 230]):
+        cells.append(row)
+    for sheet in (cells, book.create_chartsheet("Alone")):
+        chart = BarChart()
+        chart.title = "Ducks by year"
+        chart.add_data(Reference(cells, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+        sheet.add_chart(chart)
+    file = BytesIO()
+    book.save(file)
+    text = only_document(read_bytes("a.xlsx", file.getvalue())).text
+    assert text.startswith(
+        "Cells\n\nYear: 2019\nDucks: 200\n\nYear: 2020\nDucks: 230\n\nDucks by year\n\nAlone"
+    )
+    assert text.endswith("Alone\n\nDucks by year")  # openpyxl saves charts without their numbers
