@@ -69,13 +69,17 @@ class AskRequest:
 
 @dataclass(frozen=True)
 class HitScores:
-    """Why a hit was found; None where that part did not find it; `final` is None where none was reranked."""
+    """Why a hit was found; None where that part did not find it.
+
+    `nearness` and `final` are None where nothing was reranked.
+    """
 
     keyword: float | None
     vector: float | None
     fused: float
     rerank: float | None
     final: float | None = None
+    nearness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -359,7 +363,12 @@ def answer_hits(hits: Sequence[Hit], relevance: Sequence[float]) -> tuple[Answer
             start=hit.chunk.start,
             end=hit.chunk.end,
             scores=HitScores(
-                hit.keyword, hit.vector, hit.fused, relevance[i] if relevance else hit.rerank, hit.final
+                hit.keyword,
+                hit.vector,
+                hit.fused,
+                relevance[i] if relevance else hit.rerank,
+                hit.final,
+                hit.nearness,
             ),
             folded=hit.folded,
             place=place_between(hit.chunk.places, hit.chunk.start, hit.chunk.end),

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag.answer import (
     MAX_HITS,
     AnswerHit,
@@ -18,6 +21,7 @@ from rag.answer import (
 )
 from rag.query.understand import QueryChange, understand
 from rag.retriever.diversity import diversify
+from rag.retriever.nearness import gather
 from rag.retriever.rerank import DEPTH, Reranker, mix, relevance_in_time
 from rag.retriever.retriever import Fusion, Hit, Mode, Retriever
 from rag.retriever.settings import settings_of
@@ -131,9 +135,22 @@ class Searcher:
         relevance = relevance_in_time(
             self._load_reranker(), query, passages_of(first), budget_ms or self._rerank_budget_ms
         )
-        placed = mix([hit.fused for hit in first], relevance, settings_of(corpus, self._fusion).rerank_weight)
-        reranked = [replace(first[p.number], rerank=p.relevance, final=p.final) for p in placed]
+        settings = settings_of(corpus, self._fusion)
+        placed = mix([hit.fused for hit in first], relevance, settings.rerank_weight)
+        if settings.nearness_weight:
+            placed = gather(placed, self._vectors(first[: len(relevance)]), settings.nearness_weight)
+        reranked = [
+            replace(first[p.number], rerank=p.relevance, nearness=p.nearness, final=p.final) for p in placed
+        ]
         return reranked + first[len(relevance) :] + rest
+
+    def _vectors(self, hits: list[Hit]) -> NDArray[np.float32]:
+        """The hits' vectors, `(n, dimension)`; zeros for chunks that were deleted meanwhile."""
+        ids = [hit.chunk.id for hit in hits]
+        with self._database.transaction() as session:
+            found = chunk_reads.embeddings(session, ids)
+        nothing = np.zeros_like(next(iter(found.values()), np.zeros(1, np.float16)))
+        return np.stack([found.get(i, nothing) for i in ids]).astype(np.float32)
 
     def _fold(self, hits: list[Hit], top_k: int, diversity: float) -> list[Hit]:
         with self._database.transaction() as session:

@@ -120,7 +120,8 @@ def _print(corpus: str, settings: "RetrievalSettings", as_json: bool) -> None:
     keyword, vector = settings.weights
     print(
         f"Weights: keywords {keyword:g}, vectors {vector:g}, "
-        f"relevance of a reranked hit {settings.rerank_weight:g}."
+        f"relevance of a reranked hit {settings.rerank_weight:g}, "
+        f"its nearness to the best {settings.nearness_weight:g}."
     )
     if settings.learned is None:
         print("Nothing was learned from judged queries: these are the defaults.")

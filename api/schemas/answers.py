@@ -54,7 +54,14 @@ ANSWER_EXAMPLE: dict[str, Any] = {
             "text": "Thirty days of leave are granted to everyone.",
             "start": 1042,
             "end": 1087,
-            "scores": {"keyword": 7.1, "vector": 0.62, "fused": 1.0, "rerank": 0.97, "final": None},
+            "scores": {
+                "keyword": 7.1,
+                "vector": 0.62,
+                "fused": 1.0,
+                "rerank": 0.97,
+                "final": None,
+                "nearness": None,
+            },
             "folded": [],
             "context": None,
             "place": {"page": 4},
@@ -165,7 +172,8 @@ class CitationView(View):
 class ScoresView(View):
     """Why a chunk was found; null where that part did not find it.
 
-    The order comes from `fused`; of hits that were reranked from `final`, which mixes it with `rerank`.
+    The order comes from `fused`; of hits that were reranked from `final`, which mixes it with `rerank` and
+    `nearness`, how near the chunk is to the best ones.
     """
 
     keyword: float | None
@@ -173,6 +181,7 @@ class ScoresView(View):
     fused: float
     rerank: float | None
     final: float | None
+    nearness: float | None = None
 
 
 class ContextView(View):

@@ -42,12 +42,15 @@ class PassageIndex:
         self.keywords = TantivyIndex(folder)
         """The keyword half."""
         self._vectors = VectorIndex(encoder.dimension)
+        self.rows: NDArray[np.float32] = np.zeros((len(texts), encoder.dimension), dtype=np.float32)
+        """The texts' vectors, by number."""
         order = np.argsort([len(t) for t in texts], kind="stable").astype(np.int64)
         for begin in range(0, len(order), 512):
             ids = order[begin : begin + 512]
             batch = [texts[i] for i in ids]
             self.keywords.add(ids, batch)
-            self._vectors.add(ids, encoder.encode(batch))
+            self.rows[ids] = encoder.encode(batch)
+            self._vectors.add(ids, self.rows[ids])
             if progress:
                 progress(begin + len(ids), len(texts))
         self.keywords.commit()

@@ -15,9 +15,10 @@ from rag.evaluation.passage_index import MODES, Encodes, PassageIndex
 from rag.evaluation.qa import check_names, set_name
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
+from rag.retriever.nearness import gather
 from rag.retriever.rerank import DEPTH as RERANK_DEPTH
 from rag.retriever.rerank import Reranker, mix
-from rag.retriever.settings import RERANK_WEIGHT
+from rag.retriever.settings import NEARNESS_WEIGHT, RERANK_WEIGHT
 from rag.training.data import read_lines
 
 DEPTH = 200
@@ -96,7 +97,12 @@ def _by_mode(index: PassageIndex, mode: str) -> Search:
     return lambda query: index.search(query, mode, 100, DEPTH)
 
 
-def reranked_search(index: PassageIndex, collection: Collection, reranker: Reranker) -> Search:
+def reranked_search(
+    index: PassageIndex,
+    collection: Collection,
+    reranker: Reranker,
+    nearness_weight: float = NEARNESS_WEIGHT,
+) -> Search:
     """A search whose best are read again, and placed as `rag.search` places them, without its time limit."""
 
     def search(query: str) -> list[int]:
@@ -105,7 +111,7 @@ def reranked_search(index: PassageIndex, collection: Collection, reranker: Reran
         first = found[:RERANK_DEPTH]
         relevance = reranker.relevance(query, [collection.passages[i] for i in first])
         fused = [float(score) for score in ranking.scores[: len(first)]]
-        placed = mix(fused, relevance, RERANK_WEIGHT)
+        placed = gather(mix(fused, relevance, RERANK_WEIGHT), index.rows[first], nearness_weight)
         return [first[p.number] for p in placed] + found[len(first) :]
 
     return search

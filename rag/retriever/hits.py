@@ -9,8 +9,9 @@ from store.types import Chunk
 class Hit:
     """A chunk with its scores; None where an index did not have it among its candidates, or was not asked.
 
-    `keyword` is BM25, `vector` the cosine, `fused` what both make together, `rerank` the reranker's relevance
-    and `final` what it makes together with `fused`. The order comes from `final`, else from `fused`.
+    `keyword` is BM25, `vector` the cosine, `fused` what both make together, `rerank` the reranker's
+    relevance, `nearness` how near the chunk is to the best ones, and `final` what these make together with
+    `fused`. The order comes from `final`, else from `fused`.
     `folded` are the ids of chunks left out because they say the same.
     """
 
@@ -20,6 +21,7 @@ class Hit:
     fused: float
     rerank: float | None = None
     final: float | None = None
+    nearness: float | None = None
     folded: tuple[int, ...] = ()
 
 

@@ -92,11 +92,15 @@ def relevance_in_time(
 
 @dataclass(frozen=True)
 class Placed:
-    """A hit's number in the fused order, counted from 0, its relevance, and the score it is placed by."""
+    """A hit's number in the fused order, counted from 0, its relevance, and the score it is placed by.
+
+    `nearness` is how near it is to the best hits, from 0 to 1; None where that was not looked at.
+    """
 
     number: int
     relevance: float
     final: float
+    nearness: float | None = None
 
 
 def mix(fused: Sequence[float], relevance: Sequence[float], weight: float) -> list[Placed]:

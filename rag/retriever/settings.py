@@ -13,6 +13,7 @@ SUBJECT = "retrieval"
 
 KEYWORD_WEIGHT = 0.5
 RERANK_WEIGHT = 0.3
+NEARNESS_WEIGHT = 0.5
 MAX_RERANK_WEIGHT = 10.0
 
 
@@ -29,6 +30,8 @@ class RetrievalSettings:
     rerank_weight: float = RERANK_WEIGHT
     """Of the reranker's relevance, beside a fused score between 0 and 1."""
     learned: Mapping[str, Any] | None = None
+    nearness_weight: float = NEARNESS_WEIGHT
+    """Of how near a reranked hit is to the best ones."""
 
     @property
     def weights(self) -> tuple[float, float]:
@@ -61,6 +64,7 @@ def settings_of(corpus: Corpus, fusion: Fusion) -> RetrievalSettings:
         fusion=kind,
         keyword_weight=_weight(corpus, chosen, "keyword_weight", KEYWORD_WEIGHT, 1.0),
         rerank_weight=_weight(corpus, chosen, "rerank_weight", RERANK_WEIGHT, MAX_RERANK_WEIGHT),
+        nearness_weight=_weight(corpus, chosen, "nearness_weight", NEARNESS_WEIGHT, MAX_RERANK_WEIGHT),
         learned=chosen.get("learned"),
     )
 
@@ -71,6 +75,7 @@ def to_json(settings: RetrievalSettings) -> dict[str, Any]:
         "fusion": settings.fusion.value,
         "keyword_weight": settings.keyword_weight,
         "rerank_weight": settings.rerank_weight,
+        "nearness_weight": settings.nearness_weight,
         "learned": dict(settings.learned) if settings.learned is not None else None,
     }
 

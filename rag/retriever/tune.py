@@ -1,6 +1,7 @@
 """A corpus's weights, top to bottom.
 
 judged queries → ask both indexes → choose the keyword weight → rerank the best → choose the rerank weight
+               → choose how much nearness to the best hits counts
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.errors import DataError
 from rag.evaluation.judgements import JudgedQuery
@@ -16,13 +18,14 @@ from rag.generator.passages import Passage
 from rag.retriever.fusion import Fusion
 from rag.retriever.rerank import Reranker
 from rag.retriever.retriever import Retriever
-from rag.retriever.settings import RERANK_WEIGHT, RetrievalSettings
+from rag.retriever.settings import RetrievalSettings
 from rag.retriever.weights import (
     Candidates,
     Learned,
     best,
     check_enough,
     learn_keyword_weight,
+    learn_nearness_weight,
     learn_rerank_weight,
 )
 from store import chunk_reads, documents
@@ -70,17 +73,19 @@ def tune(
     _check_names(candidates, corpus)
     keyword = learn_keyword_weight(candidates)
     report: dict[str, Any] = {"queries": len(candidates), "keyword_weight": _report(keyword)}
-    rerank_weight = RERANK_WEIGHT
-    if reranker is not None:
-        relevance = []
-        for done, (query, found) in enumerate(zip(queries, candidates, strict=True), start=1):
-            passages = _passages(database, best(found, keyword.weight))
-            relevance.append(reranker.relevance(query.text, passages))
-            progress("queries reranked", done, len(queries))
-        rerank = learn_rerank_weight(candidates, keyword.weight, relevance)
-        rerank_weight = rerank.weight
-        report["rerank_weight"] = {"reranker": reranker.name, **_report(rerank)}
-    return RetrievalSettings(Fusion.WEIGHTED, keyword.weight, rerank_weight, report)
+    if reranker is None:
+        return RetrievalSettings(Fusion.WEIGHTED, keyword.weight, learned=report)
+    relevance, vectors = [], []
+    for done, (query, found) in enumerate(zip(queries, candidates, strict=True), start=1):
+        chunks = best(found, keyword.weight)
+        relevance.append(reranker.relevance(query.text, _passages(database, chunks)))
+        vectors.append(_vectors(database, chunks, corpus.dimension))
+        progress("queries reranked", done, len(queries))
+    rerank = learn_rerank_weight(candidates, keyword.weight, relevance)
+    report["rerank_weight"] = {"reranker": reranker.name, **_report(rerank)}
+    nearness = learn_nearness_weight(candidates, (keyword.weight, rerank.weight), relevance, vectors)
+    report["nearness_weight"] = _report(nearness)
+    return RetrievalSettings(Fusion.WEIGHTED, keyword.weight, rerank.weight, report, nearness.weight)
 
 
 def _candidates(database: Database, retriever: Retriever, corpus: Corpus, query: JudgedQuery) -> Candidates:
@@ -124,6 +129,14 @@ def _passages(database: Database, chunks: Sequence[int]) -> list[Passage]:
         title = chunk and (chunk.heading_path[-1] if chunk.heading_path else chunk.title)
         texts.append(Passage(chunk.text if chunk else "", title or ""))
     return texts
+
+
+def _vectors(database: Database, chunks: Sequence[int], dimension: int) -> NDArray[np.float32]:
+    """The vectors of chunks, `(n, dimension)`; zeros for those that were deleted meanwhile."""
+    with database.transaction() as session:
+        found = chunk_reads.embeddings(session, chunks)
+    nothing = np.zeros(dimension, dtype=np.float16)
+    return np.array([found.get(chunk, nothing) for chunk in chunks], dtype=np.float32)
 
 
 def _report(learned: Learned) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from rag.errors import DataError
 from rag.evaluation.metrics import ndcg
 from rag.retriever.fusion import hybrid
+from rag.retriever.nearness import gather
 from rag.retriever.rerank import DEPTH, mix
-from rag.retriever.settings import KEYWORD_WEIGHT, RERANK_WEIGHT
+from rag.retriever.settings import KEYWORD_WEIGHT, NEARNESS_WEIGHT, RERANK_WEIGHT
 from store.index.ranking import Ranking
 
 KEYWORD_WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 RERANK_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0)
+NEARNESS_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.8)
 FOLDS = 5
 MIN_QUERIES = 10
 
@@ -83,6 +85,37 @@ def learn_rerank_weight(
         placed = [mix(scores, read, weight) for weight in RERANK_WEIGHTS]
         table.append([_ndcg(c, [ids[p.number] for p in order] + ids[len(read) :]) for order in placed])
     return choose(np.array(table), RERANK_WEIGHTS, RERANK_WEIGHT, seed)
+
+
+def learn_nearness_weight(
+    candidates: Sequence[Candidates],
+    weights: tuple[float, float],
+    relevance: Sequence[Sequence[float]],
+    vectors: Sequence[NDArray[np.float32]],
+    seed: int = 7,
+) -> Learned:
+    """Choose how much it counts how near a reranked hit is to the best ones.
+
+    Args:
+        candidates: of each query.
+        weights: of the keywords in the fusion, and of the relevance.
+        relevance: for each query, of its `best` chunks.
+        vectors: for each query, of the same chunks, `(n, d)`.
+        seed: of the folds.
+
+    Raises:
+        DataError: there are too few queries to learn from.
+    """
+    check_enough(len(candidates))
+    keyword_weight, rerank_weight = weights
+    table = []
+    for c, read, rows in zip(candidates, relevance, vectors, strict=True):
+        fused = fuse(c, keyword_weight)
+        ids = fused.ids.tolist()
+        placed = mix(fused.scores[: len(read)].tolist(), read, rerank_weight)
+        orders = [gather(placed, rows, weight) for weight in NEARNESS_WEIGHTS]
+        table.append([_ndcg(c, [ids[p.number] for p in order] + ids[len(read) :]) for order in orders])
+    return choose(np.array(table), NEARNESS_WEIGHTS, NEARNESS_WEIGHT, seed)
 
 
 def best(candidates: Candidates, keyword_weight: float) -> list[int]:

@@ -47,7 +47,7 @@ def test_answer_has_exactly_the_promised_fields(reader: httpx.Client, handbook: 
     }
     hit = answer["hits"][0]
     assert {"chunk_id", "document_id", "source", "text", "start", "end", "scores"} <= set(hit)
-    assert set(hit["scores"]) == {"keyword", "vector", "fused", "rerank", "final"}
+    assert set(hit["scores"]) == {"keyword", "vector", "fused", "rerank", "final", "nearness"}
 
 
 def test_every_citation_quotes_its_document(reader: httpx.Client, handbook: str) -> None:

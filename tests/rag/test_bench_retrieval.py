@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from bench.query import follow_ups, slip, spelling
-from bench.retrieval import CachedEncoder, collection_of_questions, first_queries, measure_all, summary
+from bench.retrieval import (
+    CachedEncoder,
+    CachedReranker,
+    collection_of_questions,
+    first_queries,
+    measure_all,
+    summary,
+)
 from rag.evaluation.retrieval import Collection
 from rag.generator.passages import Passage
 from rag.query.follow_up import make_standalone
@@ -46,10 +53,24 @@ def test_every_search_is_measured_beside_the_plain_ones(collection: Collection) 
     rows = measure_all(collection, collection, CachedEncoder(FakeEncoder(), None), Knows())
     assert list(rows) == [
         "rank_bm25", "faiss", "plain rrf", "bm25s", "baseline",
-        "keyword", "vector", "rrf", "weighted", "weighted, on the sample", "reranked",
+        "keyword", "vector", "rrf", "weighted",
+        "baseline, on the sample", "weighted, on the sample", "reranked", "by relevance alone",
     ]  # fmt: skip
     assert all(row["hit@1"] == 1.0 and row["n"] == 2 for row in rows.values())
     assert summary({"tiny": rows})["weighted over the baseline"] == 0.0
+
+
+def test_relevances_are_kept_between_runs(tmp_path: Path) -> None:
+    passages = [Passage("owls hunt"), Passage("hens", "Owls"), Passage("owls hunt")]
+    first = CachedReranker(Knows(), tmp_path)
+    assert first.relevance("what do owls hunt", passages) == [1.0, 0.0, 1.0]
+    first.save()
+
+    class Silent(Knows):
+        def relevance(self, question: str, passages: Sequence[Passage]) -> list[float]:
+            raise AssertionError("it was read before")
+
+    assert CachedReranker(Silent(), tmp_path).relevance("what do owls hunt", passages) == [1.0, 0.0, 1.0]
 
 
 def test_embeddings_are_kept_between_runs(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def texts(result: SearchResult) -> list[str]:
 
 def test_reranking_mixes_relevance_into_the_fused_score(zoo: Zoo) -> None:
     zoo.put_lines("zoo", TEXT)
+    zoo.choose(nearness_weight=0)
     plain, reranked = zoo.search("fox hunts hens"), zoo.search("fox hunts hens", rerank=True)
     assert plain.reranked == 0 and {hit.scores.rerank for hit in plain.hits} == {None}
     assert reranked.reranked == 4 and texts(reranked)[:2] == ["the fox hunts hens", "elk live in the north"]
@@ -96,8 +97,19 @@ def test_a_corpus_says_how_much_reranking_counts(zoo: Zoo) -> None:
     assert texts(zoo.search("fox hunts hens", rerank=True))[0] == "elk live in the north"
 
 
+def test_reranked_hits_near_the_best_gain(zoo: Zoo) -> None:
+    zoo.put_lines("zoo", TEXT)
+    zoo.choose(nearness_weight=0)
+    before = {hit.text: hit.scores for hit in zoo.search("fox hunts hens", rerank=True).hits}
+    zoo.choose(nearness_weight=0.5)
+    for hit in zoo.search("fox hunts hens", rerank=True).hits:
+        assert before[hit.text].nearness is None and hit.scores.nearness is not None
+        assert hit.scores.final == pytest.approx(before[hit.text].final + 0.5 * hit.scores.nearness)
+
+
 def test_hits_beyond_the_reranking_time_keep_their_order(zoo: Zoo) -> None:
     zoo.put_lines("zoo", "\n".join(f"fox number {n}" + " of the zoo" * n for n in range(30)) + "\nelk")
+    zoo.choose(nearness_weight=0)
     zoo.reranker.seconds = 0.03
     plain = zoo.search("fox number", top_k=31)
     reranked = zoo.search("fox number", top_k=31, rerank=True, rerank_budget_ms=40)

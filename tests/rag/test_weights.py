@@ -8,6 +8,7 @@ from rag.retriever.weights import (
     best,
     choose,
     learn_keyword_weight,
+    learn_nearness_weight,
     learn_rerank_weight,
 )
 from store.index.ranking import Ranking
@@ -61,6 +62,15 @@ def test_a_good_reranker_gets_weight_and_a_bad_one_none() -> None:
     right_first = [query(ranking(1, 2, 3), ranking(1, 2, 3)) for _ in range(12)]
     bad = learn_rerank_weight(right_first, 0.5, [[0.0, 1.0, 1.0]] * 12)
     assert bad.weight == 0.3
+
+
+def test_nearness_gets_weight_where_what_is_right_lies_together() -> None:
+    documents = {1: "right", 2: "wrong", 3: "also right"}
+    found = Candidates(ranking(1, 2, 3), ranking(1, 2, 3), documents, {"right": 1.0, "also right": 1.0})
+    # The right ones point the same way. Of 1, 0.5 and 0 the nearness makes up for the half from 0.6 on.
+    together = np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32)
+    learned = learn_nearness_weight([found] * 12, (0.5, 0.0), [[0.0] * 3] * 12, [together] * 12)
+    assert learned.weight == 0.8 and learned.cross_validated_ndcg == 1.0 > learned.usual_ndcg
 
 
 def test_documents_stand_where_their_best_chunk_does() -> None:
