@@ -279,7 +279,10 @@ class Prober:
     def read_sessions(self, person: Person, corpus: str) -> None:
         """List conversations, export one's own, and try somebody else's."""
         listed = person.client.get("/v1/sessions", params={"corpus": corpus, "limit": 20})
-        self._check(person, listed, asked=person.told | {corpus})
+        asked = {
+            found for one in listed.json()["sessions"] for found in MARKER.findall(str(one["first_question"]))
+        }
+        self._check(person, listed, asked=asked | {corpus})
         for session in listed.json()["sessions"][:2]:
             for path in ("", "/responses", "/export"):
                 found = person.client.get(f"/v1/sessions/{session['id']}{path}")
