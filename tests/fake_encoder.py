@@ -1,5 +1,6 @@
 """An encoder without a model: texts that share words are near each other."""
 
+import re
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -17,6 +18,7 @@ class FakeEncoder:
         self.name = name
         self.revision = revision
         self.dimension = dimension
+        self.window = 256
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.full((len(texts), self.dimension), 1e-3, dtype=np.float32)
@@ -24,6 +26,10 @@ class FakeEncoder:
             for word in text.lower().split():
                 vectors[row, crc32(word.encode()) % self.dimension] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Each word is a token."""
+        return [[word.span() for word in re.finditer(r"\S+", text)] for text in texts]
 
     def chunks_of(self, text: str, heading_path: tuple[str, ...] = ()) -> list[NewChunk]:
         """A chunk per line."""

@@ -1,6 +1,7 @@
 """Nobody is told of what is hidden from them, however they ask, also when rights change between requests.
 
-The generator of these tests copies from every passage that it is given: whatever reaches it comes out.
+The generator of these tests copies from every passage that it is given: whatever reaches it comes out. Both
+models take no time here, so that ten thousand attempts are a matter of minutes.
 """
 
 import random
@@ -17,11 +18,19 @@ from rag.scoring.answer import AnswerScorer
 from tests.api.conftest import Clients
 from tests.api.leaks import Installation, Quoting, World
 from tests.api.probing import Prober
+from tests.fake_encoder import FakeEncoder
 
 
 @pytest.fixture
-def application(settings: Settings, encoder: SharedEncoder) -> Iterator[Application]:
-    """All the real parts but the generator."""
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"encoder": "fake"})
+
+
+@pytest.fixture
+def application(settings: Settings) -> Iterator[Application]:
+    """All the real parts but the models."""
+    made: Any = FakeEncoder()
+    encoder = SharedEncoder(made)
     quoting: Lazy[Any] = Lazy(Quoting)
     scorer = Lazy(lambda: AnswerScorer(None, encoder.encode))
     application = build(settings, encoder=Lazy(lambda: encoder), generator=quoting, scorer=scorer)
