@@ -31,17 +31,14 @@ def sigmoid(x: float) -> float:
 class Calibration:
     """Logistic regression from the model's signals to the probability that there is an answer.
 
-    The more passages are read, the more places the null entry competes with, and the less the best of their
-    relevances says: their number is a signal of its own, and changes what the others weigh.
+    The more passages are read, the more places the null entry competes with: their number is a signal of its
+    own.
     """
 
     null_weight: float = -1.0
     relevance_weight: float = 0.0
     passages_weight: float = 0.0
     bias: float = 0.0
-    null_by_passages: float = 0.0
-    """Added to `null_weight` for each factor e in the number of passages; the next one likewise."""
-    relevance_by_passages: float = 0.0
     missing_weight: float = 0.0
     """Weighs the share of the question's content words that the sentence pointed at, and its title, lack."""
     threshold: float = 0.5
@@ -62,11 +59,10 @@ class Calibration:
             passages: how many were read.
             missing_share: how many of the question's content words the sentence pointed at lacks, 0 to 1.
         """
-        size = math.log(passages)
         return sigmoid(
-            (self.null_weight + self.null_by_passages * size) * null_log_odds
-            + (self.relevance_weight + self.relevance_by_passages * size) * relevance
-            + self.passages_weight * size
+            self.null_weight * null_log_odds
+            + self.relevance_weight * relevance
+            + self.passages_weight * math.log(passages)
             + self.missing_weight * missing_share
             + self.bias
         )

@@ -1,5 +1,6 @@
 """When to say "I don't know": the model's signals turned into a probability on articles it never saw."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +11,13 @@ from rag.evaluation.abstention import Floats, risk_coverage, wrong_answers
 from rag.evaluation.metrics import token_f1
 from rag.generator.generate import Calibration, Generated, LocalGenerator
 from rag.training.data import Example
+
+ANSWERABLE_SHARE = 2 / 3
+WRONG_COSTS = 0.5
+RIGHT_F1 = 0.5
+"""A held-out answer with at least this F1 counts as right, as in `risk_coverage`."""
+MOST_WANTED = 0.9
+"""No threshold is higher, whatever the answers are worth."""
 
 
 @dataclass(frozen=True)
@@ -75,40 +83,45 @@ def keep_within(calibration: Calibration, signals: Sequence[Signals], risk: floa
     return replace(calibration, threshold=point.threshold, risk=risk, coverage=point.coverage)
 
 
-def calibrate(signals: Sequence[Signals], usual_passages: int) -> Calibration:
-    """Fit the probability by logistic regression.
+def calibrate(signals: Sequence[Signals]) -> Calibration:
+    """Fit the probability by logistic regression, and choose below which of it to abstain.
 
-    The threshold is the probability at which abstaining and answering are equally likely to the model itself
-    (null log-odds 0) when it reads `usual_passages`, at the mean of the other signals. Held-out articles
-    differ too much from each other in their null log-odds for a threshold that is best on some of them to
-    hold on others.
+    Single passages and several weigh alike, and among each the answerable ones weigh ANSWERABLE_SHARE of all:
+    the probability is that of a collection in which so many questions have an answer. The threshold is the
+    probability at which an answer is worth giving: a wrong one costs WRONG_COSTS of what a right one gains,
+    and of the answers to answerable questions as many are right as are here.
 
     Raises:
         TrainingError: the held-out examples are all answerable, or none is.
     """
     from sklearn.linear_model import LogisticRegression
 
-    labels = [s.answerable for s in signals]
+    labels = np.array([s.answerable for s in signals])
     if len(set(labels)) < 2:
         raise TrainingError(
             f"of {len(labels)} held-out examples, {sum(labels)} are answerable: both kinds are needed"
         )
-    null = np.array([s.null_log_odds for s in signals])
-    relevance = np.array([s.relevance_logit for s in signals])
-    size = np.log([s.passages for s in signals])
-    missing = np.array([s.missing_share for s in signals])
-    x: Floats = np.stack([null, relevance, size, null * size, relevance * size, missing], axis=1)
-    fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels)
-    weights = [float(w) for w in fitted.coef_[0]]
-    without = Calibration(
-        null_weight=weights[0],
-        relevance_weight=weights[1],
-        passages_weight=weights[2],
-        bias=float(fitted.intercept_[0]),
-        null_by_passages=weights[3],
-        relevance_by_passages=weights[4],
-        missing_weight=weights[5],
+    x: Floats = np.array(
+        [(s.null_log_odds, s.relevance_logit, np.log(s.passages), s.missing_share) for s in signals]
     )
-    several = size > 0 if (size > 0).any() else size == 0
-    usual = float(relevance[several].mean()), usual_passages, float(missing[several].mean())
-    return replace(without, threshold=without.probability(0.0, *usual))
+    fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels, sample_weight=_shares(signals))
+    null, relevance, passages, missing = map(float, fitted.coef_[0])
+    right = float(np.mean([s.f1 >= RIGHT_F1 for s in signals if s.answerable]))
+    return Calibration(
+        null_weight=null,
+        relevance_weight=relevance,
+        passages_weight=passages,
+        missing_weight=missing,
+        bias=float(fitted.intercept_[0]),
+        threshold=min(MOST_WANTED, WRONG_COSTS / (1 + WRONG_COSTS) / max(right, 1e-9)),
+    )
+
+
+def _shares(signals: Sequence[Signals]) -> Floats:
+    """How much each example counts; together as much as there are examples."""
+    groups = Counter((s.passages > 1, s.answerable) for s in signals)
+    kinds = len({several for several, _ in groups})
+    wanted = {True: ANSWERABLE_SHARE, False: 1 - ANSWERABLE_SHARE}
+    counts = [groups[s.passages > 1, s.answerable] for s in signals]
+    shares = [wanted[s.answerable] / kinds / n for s, n in zip(signals, counts, strict=True)]
+    return np.array(shares) * len(signals) / sum(shares)

@@ -71,7 +71,7 @@ def recalibrate(
     """
     description = checkpoint.describe(settings.out)
     signals = observe(LocalGenerator(settings.out, device, precision), _dev_questions(settings))
-    calibration = calibrate(signals, DEV_PASSAGES)
+    calibration = calibrate(signals)
     description |= {"calibration": asdict(calibration), "dev": _summary(signals)}
     checkpoint.write_description(settings.out, description)
     if risk is not None:

@@ -129,23 +129,31 @@ def test_the_learning_rate_rises_then_falls_to_zero() -> None:
 def test_calibration_separates_what_the_signals_separate() -> None:
     signals = [Signals(-2.0 + n / 10, 1.0, 1 + n % 3, True, 1.0) for n in range(10)]
     signals += [Signals(1.0 + n / 10, -1.0, 1 + n % 3, False, 0.0) for n in range(10)]
-    fitted = calibrate(signals, usual_passages=3)
+    fitted = calibrate(signals)
     assert fitted.probability(-2.0, 1.0, 3) > fitted.threshold > fitted.probability(1.0, -1.0, 3)
 
 
-def test_calibration_weighs_the_null_entry_by_the_number_of_passages() -> None:
-    """Alone, null log-odds part at 0; among ten passages they part at 3: one weight cannot do both."""
+def test_calibration_counts_passages_and_two_of_three_as_answerable() -> None:
+    """Alone, null log-odds part at 0; among ten passages they part at 3. All kinds count alike."""
     steps = [(n / 5 - 1.9, n + noise < 10) for n in range(20) for noise in (-4, -2, 0, 2, 4)]
     alone = [Signals(null, 0.0, 1, answerable, 0.0) for null, answerable in steps]
     many = [Signals(null + 3, 0.0, 10, answerable, 0.0) for null, answerable in steps]
-    fitted = calibrate([*alone, *many], usual_passages=10)
-    assert fitted.probability(0.0, 0.0, 1) == pytest.approx(0.5, abs=0.1)
-    assert fitted.probability(3.0, 0.0, 10) == pytest.approx(0.5, abs=0.1)
+    fitted = calibrate([*alone, *many, *many])
+    assert fitted.probability(0.0, 0.0, 1) == pytest.approx(2 / 3, abs=0.1)
+    assert fitted.probability(3.0, 0.0, 10) == pytest.approx(2 / 3, abs=0.1)
+
+
+def test_the_threshold_is_where_an_answer_is_worth_its_risk() -> None:
+    """Where three of four answers to answerable questions are right, one is given from 1/3 : 3/4 on."""
+    signals = [Signals(-n / 10, 0.0, 1, n % 3 > 0, float(n % 4 > 0)) for n in range(60)]
+    assert calibrate(signals).threshold == pytest.approx((1 / 3) / (3 / 4))
+    never_right = [replace(s, f1=0.0) for s in signals]
+    assert calibrate(never_right).threshold == 0.9
 
 
 def test_calibration_weighs_what_the_sentence_lacks() -> None:
     signals = [Signals(n % 5 - 2.0, 0.0, 1, n % 3 > 0, 0.0, missing_share=n % 3 / -2 + 1) for n in range(60)]
-    fitted = calibrate(signals, usual_passages=1)
+    fitted = calibrate(signals)
     assert fitted.probability(0.0, 0.0, 1, 0.0) > 0.9
     assert fitted.probability(0.0, 0.0, 1, 1.0) < 0.1
 
