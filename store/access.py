@@ -23,7 +23,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
@@ -31,7 +30,7 @@ from sqlalchemy.orm import Session
 
 from store import users
 from store.errors import InvalidKeyError, KeyScopeError, UnknownKeyError
-from store.positions import Batch, parse_position, position
+from store.positions import Batch, oldest_first
 from store.tables import CorpusRow, KeyRow, UserRow
 from store.types import Key, Role, User, Verb
 
@@ -153,12 +152,8 @@ def page_of_keys(session: Session, *, after: str | None, limit: int, user: str |
     statement = _keys()
     if user is not None:
         statement = statement.where(UserRow.name == user)
-    if after is not None:
-        moment, key_id = parse_position(after)
-        statement = statement.where(tuple_(KeyRow.created_at, KeyRow.id) > (moment, key_id))
-    rows = session.execute(statement.order_by(KeyRow.created_at, KeyRow.id).limit(limit + 1)).all()
-    keys = [_key(row) for row in rows[:limit]]
-    return Batch(keys, position(keys[-1].created_at, keys[-1].id) if len(rows) > limit else None)
+    rows = oldest_first(session, statement, KeyRow.created_at, KeyRow.id, after=after, limit=limit)
+    return Batch([_key(row) for row in rows.items], rows.next)
 
 
 def revoke_key(session: Session, key_id: UUID) -> Key:

@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, insert, select, tuple_, update
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from store import documents, users
 from store.errors import UnknownResponseError
-from store.positions import Batch, parse_position, position
+from store.positions import Batch, newest_first
 from store.review_errors import CorrectionError
 from store.sealed_log import correction_columns, open_correction, open_response
 from store.tables import CorrectionRow, ResponseRow, UserRow, among
@@ -155,14 +155,9 @@ def page(
     )
     if user is not None:
         statement = statement.where(UserRow.name == user)
-    if after is not None:
-        statement = statement.where(
-            tuple_(CorrectionRow.created_at, CorrectionRow.id) < parse_position(after)
-        )
-    ordered = statement.order_by(CorrectionRow.created_at.desc(), CorrectionRow.id.desc())
-    rows = session.execute(ordered.limit(limit + 1)).all()
-    found = _read(session, rows[:limit])
-    return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
+    order = (CorrectionRow.created_at, CorrectionRow.id)
+    rows = newest_first(session, statement, *order, after=after, limit=limit)
+    return Batch(_read(session, rows.items), rows.next)
 
 
 def changes_between(original: str, answer: str) -> list[list[int]]:

@@ -16,14 +16,13 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from store import users
 from store.errors import UnknownFeedbackError
-from store.positions import Batch, parse_position, position
+from store.positions import Batch, newest_first
 from store.sealed_log import FeedbackContent, feedback_columns, open_feedback
 from store.tables import FeedbackRow, ResponseRow, UserRow
 from store.visibility import Reader, response_visible
@@ -113,12 +112,8 @@ def page(session: Session, filter: FeedbackFilter, *, after: str | None, limit: 
         InvalidCursorError: `after` is no position in this list.
     """
     statement = _feedback().where(*_conditions(filter))
-    if after is not None:
-        statement = statement.where(tuple_(FeedbackRow.created_at, FeedbackRow.id) < parse_position(after))
-    ordered = statement.order_by(FeedbackRow.created_at.desc(), FeedbackRow.id.desc())
-    rows = session.execute(ordered.limit(limit + 1)).all()
-    found = [_to_feedback(session, row) for row in rows[:limit]]
-    return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
+    rows = newest_first(session, statement, FeedbackRow.created_at, FeedbackRow.id, after=after, limit=limit)
+    return Batch([_to_feedback(session, row) for row in rows.items], rows.next)
 
 
 def remove(session: Session, feedback_id: UUID) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, select, tuple_, update
+from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from store.errors import NameTakenError, UnknownGroupError
-from store.positions import Batch, parse_position, position
+from store.positions import Batch, oldest_first
 from store.tables import GroupRow, MemberRow, among
 from store.types import Group
 
@@ -76,12 +76,8 @@ def page(session: Session, *, after: str | None, limit: int) -> Batch[Group]:
     Raises:
         InvalidCursorError: `after` is no position in this list.
     """
-    statement = _groups()
-    if after is not None:
-        statement = statement.where(tuple_(GroupRow.created_at, GroupRow.id) > parse_position(after))
-    rows = session.execute(statement.order_by(GroupRow.created_at, GroupRow.id).limit(limit + 1)).all()
-    groups = [_group(row) for row in rows[:limit]]
-    return Batch(groups, position(groups[-1].created_at, groups[-1].id) if len(rows) > limit else None)
+    rows = oldest_first(session, _groups(), GroupRow.created_at, GroupRow.id, after=after, limit=limit)
+    return Batch([_group(row) for row in rows.items], rows.next)
 
 
 def change(session: Session, group_id: UUID, changes: Mapping[str, Any]) -> Group:

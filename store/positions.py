@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
+
+from sqlalchemy import Row, Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.errors import InvalidCursorError
 
 T = TypeVar("T")
+Rows = Row[*tuple[Any, ...]]
+Query = Select[*tuple[Any, ...]]
+Moment = InstrumentedAttribute[datetime]
+Id = InstrumentedAttribute[UUID]
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,34 @@ class Batch(Generic[T]):
 
     items: Sequence[T]
     next: str | None
+
+
+def oldest_first(
+    session: Session, statement: Query, moment: Moment, id: Id, *, after: str | None, limit: int
+) -> Batch[Rows]:
+    """The next `limit` rows by a moment, then by the id, which the rows call `created_at` and `id`.
+
+    Raises:
+        InvalidCursorError: `after` is no position in this list.
+    """
+    if after is not None:
+        statement = statement.where(tuple_(moment, id) > parse_position(after))
+    return _batch(session, statement.order_by(moment, id), limit)
+
+
+def newest_first(
+    session: Session, statement: Query, moment: Moment, id: Id, *, after: str | None, limit: int
+) -> Batch[Rows]:
+    """As `oldest_first`, the other way round."""
+    if after is not None:
+        statement = statement.where(tuple_(moment, id) < parse_position(after))
+    return _batch(session, statement.order_by(moment.desc(), id.desc()), limit)
+
+
+def _batch(session: Session, ordered: Query, limit: int) -> Batch[Rows]:
+    rows = session.execute(ordered.limit(limit + 1)).all()
+    found, more = rows[:limit], len(rows) > limit
+    return Batch(found, position(found[-1].created_at, found[-1].id) if more else None)
 
 
 def position(moment: datetime, id: UUID) -> str:

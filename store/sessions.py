@@ -18,14 +18,13 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.orm import Session, aliased
 
 from store.conversations import resume_session, select_responses, to_summary
 from store.errors import TurnError, UnknownResponseError
-from store.positions import Batch, parse_position, position
+from store.positions import Batch, newest_first, oldest_first
 from store.responses import ResponseSummary, Turn
 from store.sealed_log import holds_title, open_response, open_title, title_columns
 from store.tables import CorpusRow, ResponseRow, SessionRow, UserRow
@@ -143,12 +142,8 @@ def page(session: Session, filter: SessionFilter, *, after: str | None, limit: i
         InvalidCursorError: `after` is no position in this list.
     """
     statement = _sessions().where(*_conditions(session, filter))
-    if after is not None:
-        statement = statement.where(tuple_(SessionRow.created_at, SessionRow.id) < parse_position(after))
-    ordered = statement.order_by(SessionRow.created_at.desc(), SessionRow.id.desc())
-    rows = session.execute(ordered.limit(limit + 1)).all()
-    found = [_to_summary(session, row) for row in rows[:limit]]
-    return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
+    rows = newest_first(session, statement, SessionRow.created_at, SessionRow.id, after=after, limit=limit)
+    return Batch([_to_summary(session, row) for row in rows.items], rows.next)
 
 
 def rename(session: Session, session_id: UUID, title: str | None) -> None:
@@ -177,12 +172,8 @@ def turns(session: Session, session_id: UUID, *, after: str | None, limit: int) 
         InvalidCursorError: `after` is no position in this list.
     """
     statement = select_responses().where(ResponseRow.session_id == session_id)
-    if after is not None:
-        statement = statement.where(tuple_(ResponseRow.created_at, ResponseRow.id) > parse_position(after))
-    ordered = statement.order_by(ResponseRow.created_at, ResponseRow.id)
-    rows = session.execute(ordered.limit(limit + 1)).all()
-    found = [to_summary(session, row) for row in rows[:limit]]
-    return Batch(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
+    rows = oldest_first(session, statement, ResponseRow.created_at, ResponseRow.id, after=after, limit=limit)
+    return Batch([to_summary(session, row) for row in rows.items], rows.next)
 
 
 def line(session: Session, response_id: UUID, limit: int = MAX_HISTORY) -> list[ResponseSummary]:

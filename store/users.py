@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row, Select, func, select, tuple_, update
+from sqlalchemy import Row, Select, func, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.orm import Session
 
 from store.errors import NameTakenError, UnknownUserError
-from store.positions import Batch, parse_position, position
+from store.positions import Batch, oldest_first
 from store.tables import GroupRow, MemberRow, UserRow, among
 from store.types import NO_LIMITS, Limits, Role, User
 
@@ -104,11 +104,8 @@ def page(session: Session, *, after: str | None, limit: int, group: UUID | None 
     if group is not None:
         inside = select(MemberRow.user_id).where(MemberRow.group_id == group)
         statement = statement.where(UserRow.id.in_(inside))
-    if after is not None:
-        statement = statement.where(tuple_(UserRow.created_at, UserRow.id) > parse_position(after))
-    rows = session.execute(statement.order_by(UserRow.created_at, UserRow.id).limit(limit + 1)).all()
-    users = [user_of(row) for row in rows[:limit]]
-    return Batch(users, position(users[-1].created_at, users[-1].id) if len(rows) > limit else None)
+    rows = oldest_first(session, statement, UserRow.created_at, UserRow.id, after=after, limit=limit)
+    return Batch([user_of(row) for row in rows.items], rows.next)
 
 
 def change(session: Session, user_id: UUID, changes: Mapping[str, Any]) -> User:
