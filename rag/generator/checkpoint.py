@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn import Module
 
 from rag.encoder import minilm_directory
 from rag.errors import CheckpointError
@@ -69,6 +70,16 @@ def save(model: Generator, directory: Path, description: Mapping[str, Any]) -> N
     Raises:
         CheckpointError: it could not be written; what was there before is still there.
     """
+    write_weights(model, directory)
+    write_description(directory, {**description, "config": model.config.to_dict()})
+
+
+def write_weights(model: Module, directory: Path) -> None:
+    """Write a model's weights but for the word embeddings, bfloat16.
+
+    Raises:
+        CheckpointError: they could not be written; what was there before is still there.
+    """
     tensors = {
         name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
         for name, tensor in model.state_dict().items()
@@ -79,7 +90,6 @@ def save(model: Generator, directory: Path, description: Mapping[str, Any]) -> N
         write_whole(directory / WEIGHTS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write a checkpoint to {directory}: {error}") from error
-    write_description(directory, {**description, "config": model.config.to_dict()})
 
 
 def write_description(directory: Path, description: Mapping[str, Any]) -> None:
@@ -146,6 +156,16 @@ def load(directory: Path, device: str = "cpu") -> Generator:
     """
     config = GeneratorConfig.from_dict(describe(directory).get("config", {}))
     model = Generator(config)
+    read_weights(model, directory)
+    return model.eval().to(device)
+
+
+def read_weights(model: Module, directory: Path) -> None:
+    """Fill a model with a checkpoint's weights, in float32, and with MiniLM's word embeddings.
+
+    Raises:
+        CheckpointError: there are none, they are damaged, or they are of another configuration.
+    """
     try:
         tensors = {name: tensor.float() for name, tensor in load_file(directory / WEIGHTS).items()}
         with safe_open(minilm_directory() / WEIGHTS, framework="pt") as file:
@@ -153,4 +173,3 @@ def load(directory: Path, device: str = "cpu") -> Generator:
         model.load_state_dict(tensors)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"the checkpoint at {directory} cannot be loaded: {error}") from error
-    return model.eval().to(device)

@@ -4,14 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
-
-from rag.encoder import minilm_directory
-from rag.errors import CheckpointError
 from rag.generator import checkpoint as generators
-from rag.generator.checkpoint import FROZEN, WEIGHTS, describe, write_description, write_whole
+from rag.generator.checkpoint import describe, read_weights, write_description, write_weights
 from rag.generator.config import GeneratorConfig
 from rag.scoring.model import Scorer, ScorerConfig
 
@@ -38,16 +32,7 @@ def save(model: Scorer, directory: Path, description: Mapping[str, Any]) -> None
     Raises:
         CheckpointError: it could not be written; what was there before is still there.
     """
-    tensors = {
-        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, tensor in model.state_dict().items()
-        if name != FROZEN
-    }
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        write_whole(directory / WEIGHTS, lambda path: save_file(tensors, path, metadata={"format": "pt"}))
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"cannot write a scorer to {directory}: {error}") from error
+    write_weights(model, directory)
     write_description(directory, {**description, "config": model.config.to_dict()})
 
 
@@ -58,11 +43,5 @@ def load(directory: Path) -> Scorer:
         CheckpointError: there is none, it is damaged, or it is of another configuration.
     """
     model = Scorer(ScorerConfig.from_dict(describe(directory).get("config", {})))
-    try:
-        tensors = {name: tensor.float() for name, tensor in load_file(directory / WEIGHTS).items()}
-        with safe_open(minilm_directory() / WEIGHTS, framework="pt") as file:
-            tensors[FROZEN] = file.get_tensor("embeddings.word_embeddings.weight")
-        model.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"the scorer at {directory} cannot be loaded: {error}") from error
+    read_weights(model, directory)
     return model.eval()

@@ -146,6 +146,13 @@ def test_scorer_without_calibration_or_of_another_shape_is_refused(tmp_path: Pat
         ScorerConfig.from_dict({**SMALL.to_dict(), "windows": 1})
 
 
+def test_damaged_scorer_is_refused(tmp_path: Path) -> None:
+    checkpoint.save(checkpoint.warm_start(SMALL), tmp_path, {})
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        checkpoint.load(tmp_path)
+
+
 def test_training_learns_stops_and_calibrates(tmp_path: Path) -> None:
     claims = []
     for i in range(80):
