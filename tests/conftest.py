@@ -101,6 +101,14 @@ class TestDatabases:
             connection.execute(text(statement))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_disks() -> Iterator[None]:
+    """What tests write may vanish when the machine does; a process that is killed loses nothing by it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @contextmanager
 def server_folder() -> Iterator[Path]:
     """A folder for an embedded server.

@@ -158,7 +158,10 @@ def test_work_ends_when_nobody_comes_back_and_the_stream_says_so(
 ) -> None:
     quick = settings.model_copy(update={"stream_grace_s": 0.1})
     parts = build_loaded(quick)
-    with serving(quick, parts) as url, httpx.Client(base_url=url, headers=reader.headers) as client:
+    with (
+        serving(quick, parts) as url,
+        httpx.Client(base_url=url, headers=reader.headers, timeout=60) as client,
+    ):
         first = drop_after_first(client)
         assert held.unwanted.wait(20)
         events = whole(client.get(f"/v1/ask/streams/{first.id.partition(':')[0]}"))
@@ -176,7 +179,10 @@ def test_stream_is_forgotten_after_its_time(
 ) -> None:
     quick = settings.model_copy(update={"stream_kept_s": 0.1})
     parts = build_loaded(quick)
-    with serving(quick, parts) as url, httpx.Client(base_url=url, headers=reader.headers) as client:
+    with (
+        serving(quick, parts) as url,
+        httpx.Client(base_url=url, headers=reader.headers, timeout=60) as client,
+    ):
         events = whole(client.post("/v1/ask", json=ASKED))
         path = f"/v1/ask/streams/{events[0].id.partition(':')[0]}"
         until = time.monotonic() + 20
