@@ -14,7 +14,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +24,7 @@ from bench.ingest_systems import SYSTEMS
 from rag.training.data import read_lines
 
 OURS = "groundwork"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS", "RAG_THREADS")
 
 
 def main() -> None:
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--systems", nargs="+", choices=sorted(SYSTEMS), default=list(SYSTEMS))
     parser.add_argument("--peers-python", default=sys.executable, help="the interpreter that has the peers")
+    parser.add_argument("--threads", type=int, help="default: as each system chooses")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -40,7 +42,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-peers-") as folder:
         file = Path(folder) / "texts.jsonl"
         words = write_texts(arguments.file, file, arguments.documents, arguments.seed)
-        running = {name: System(name, file, arguments.peers_python) for name in arguments.systems}
+        threads = {} if arguments.threads is None else {n: str(arguments.threads) for n in THREADS}
+        running = {name: System(name, file, arguments.peers_python, threads) for name in arguments.systems}
         try:
             rounds = [
                 {name: system.go() for name, system in running.items()} for _ in range(arguments.rounds)
@@ -48,7 +51,12 @@ def main() -> None:
         finally:
             for system in running.values():
                 system.close()
-    figures = {"documents": arguments.documents, "words": words, **compare(rounds, arguments.documents)}
+    figures = {
+        "documents": arguments.documents,
+        "words": words,
+        "threads": arguments.threads,
+        **compare(rounds, arguments.documents),
+    }
     report("Texts to the first search, in turns", figures, arguments.out, env)
 
 
@@ -63,11 +71,12 @@ def write_texts(source: Path, file: Path, number: int, seed: int) -> int:
 class System:
     """A system in a process of its own, ready to begin."""
 
-    def __init__(self, name: str, file: Path, peers_python: str) -> None:
+    def __init__(self, name: str, file: Path, peers_python: str, more_env: Mapping[str, str]) -> None:
         python = sys.executable if name == OURS else peers_python
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         # Threads that spin while they wait cost the others' most: none of the systems' do.
         env = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+        env |= more_env
         self._process = subprocess.Popen(
             [python, "-m", "bench.ingest_systems", name, str(file)],
             env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

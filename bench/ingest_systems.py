@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -24,8 +25,8 @@ Ingest = Callable[[], int]
 
 def main() -> None:
     name, file = sys.argv[1], Path(sys.argv[2])
-    with tempfile.TemporaryDirectory(prefix="bench-peers-") as folder:
-        ingest = SYSTEMS[name](file, Path(folder))
+    with ExitStack() as ending:
+        ingest = SYSTEMS[name](file, ending)
         print(json.dumps({"ready": name}), flush=True)
         for _ in sys.stdin:
             begun = time.perf_counter()
@@ -39,7 +40,7 @@ def texts_of(file: Path) -> list[str]:
         return [json.loads(line)["answer"] for line in lines]
 
 
-def groundwork(file: Path, folder: Path) -> Ingest:
+def groundwork(file: Path, ending: ExitStack) -> Ingest:
     """This project: the path of `rag ingest`, with its job, and the search of `rag search`."""
     from api.build import build
     from api.encoders import CorpusEncoder
@@ -52,7 +53,9 @@ def groundwork(file: Path, folder: Path) -> Ingest:
     from store.postgres import migrate
 
     set_threads(None)
+    folder = ending.enter_context(tempfile.TemporaryDirectory(prefix="bench-peers-"))
     application = build(load_settings(data_dir=folder))
+    ending.callback(application.close)
     migrate(application.database)
     application.encoder.encode([QUERY])
     numbers = count()
@@ -80,7 +83,7 @@ def groundwork(file: Path, folder: Path) -> Ingest:
     return bring
 
 
-def langchain(file: Path, folder: Path) -> Ingest:
+def langchain(file: Path, ending: ExitStack) -> Ingest:
     """LangChain: its recommended splitter, Hugging Face embeddings, FAISS."""
     from langchain_community.vectorstores import FAISS
     from langchain_core.documents import Document
@@ -100,7 +103,7 @@ def langchain(file: Path, folder: Path) -> Ingest:
     return bring
 
 
-def llama_index(file: Path, folder: Path) -> Ingest:
+def llama_index(file: Path, ending: ExitStack) -> Ingest:
     """LlamaIndex: its sentence splitter, Hugging Face embeddings, its FAISS store."""
     import faiss
     from llama_index.core import Document, Settings, StorageContext, VectorStoreIndex
@@ -125,7 +128,7 @@ def llama_index(file: Path, folder: Path) -> Ingest:
     return bring
 
 
-def haystack(file: Path, folder: Path) -> Ingest:
+def haystack(file: Path, ending: ExitStack) -> Ingest:
     """Haystack: a pipeline of splitter, embedder and writer into its store in memory."""
     from haystack import Document, Pipeline
     from haystack.components.preprocessors import DocumentSplitter
@@ -159,7 +162,7 @@ def haystack(file: Path, folder: Path) -> Ingest:
     return bring
 
 
-def txtai(file: Path, folder: Path) -> Ingest:
+def txtai(file: Path, ending: ExitStack) -> Ingest:
     """txtai: its embeddings database with content. It has no splitter that needs no download.
 
     So it is given pieces that were cut before the clock starts.
@@ -181,7 +184,7 @@ def txtai(file: Path, folder: Path) -> Ingest:
     return bring
 
 
-SYSTEMS: dict[str, Callable[[Path, Path], Ingest]] = {
+SYSTEMS: dict[str, Callable[[Path, ExitStack], Ingest]] = {
     "groundwork": groundwork,
     "langchain": langchain,
     "llama_index": llama_index,

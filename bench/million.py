@@ -11,7 +11,6 @@ with a window of 64 tokens makes chunks of some 40 words: a million of 47 millio
 """
 
 import argparse
-import io
 import json
 import os
 import random
@@ -29,6 +28,7 @@ from sqlalchemy import text
 
 from bench.environment import ROOT, environment, last_json, report
 from ingest.clean import normalise, sha256
+from rag.training.data import read_lines
 from store import corpora
 from store.postgres import Database, open_database
 
@@ -80,16 +80,10 @@ def write_records(articles: Path, folder: Path, limit: int | None) -> int:
 
 
 def _records(articles: Path) -> Iterator[dict[str, Any]]:
-    command = ["zstd", "-d", "--long=27", "-c", str(articles)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as unpacking:
-        assert unpacking.stdout is not None
-        lines = io.TextIOWrapper(unpacking.stdout, encoding="utf-8")
-        for number, (filled, article) in enumerate(groupby(lines, key=lambda line: bool(line.strip()))):
-            if filled:
-                title, *paragraphs = article
-                text = "\n\n".join(paragraph.strip() for paragraph in paragraphs)
-                yield {"id": number, "title": title.strip(), "text": text}
-        unpacking.kill()
+    blocks = groupby(read_lines(articles), key=lambda line: bool(line.strip()))
+    for number, article in enumerate(list(lines) for filled, lines in blocks if filled):
+        title, *paragraphs = (line.strip() for line in article)
+        yield {"id": number, "title": title, "text": "\n\n".join(paragraphs)}
 
 
 def leg(folder: Path, data: Path, encoder: str, moment_s: float) -> dict[str, Any]:
