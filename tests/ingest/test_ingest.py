@@ -302,7 +302,8 @@ def test_progress_grows_to_the_total(
         options=IngestOptions(batch_characters=10),
         progress=told.append,
     )
-    assert [state.documents for state in told] == [0, 2, 4, 4]
+    seen = [state.documents for state in told]  # it also tells while it waits, on a slow machine
+    assert seen == sorted(seen) and list(dict.fromkeys(seen)) == [0, 2, 4]
     assert [(state.bytes_read, state.bytes_total) for state in told][-1] == (24, 24)
 
 
