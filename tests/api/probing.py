@@ -15,7 +15,7 @@ class Prober:
 
     def __init__(self, installation: Installation) -> None:
         self._world = installation.world
-        self._installation = installation
+        self.installation = installation
         self._queued: set[str] = set()
         self._scored: list[tuple[str, str]] = []
         self.attempts: list[Callable[[Person, str], None]] = [
@@ -149,7 +149,7 @@ class Prober:
         self._note(person, corpus, answer)
         stream = response.text.partition("\nid: ")[2].partition(":")[0]
         if self._world.random.random() < 0.5:
-            self._installation.change_a_right()
+            self.installation.change_a_right()
         again = person.client.get(f"/v1/ask/streams/{stream}")
         found = set(MARKER.findall(json.dumps(answer["hits"])))
         if found <= self._world.readable(person.name, corpus) and self._world.sees(person.name, corpus):
@@ -158,7 +158,7 @@ class Prober:
         else:
             assert again.status_code == 404, (person.name, corpus)
             self._check(person, again, asked={corpus})
-        other = self._world.random.choice(self._installation.people)
+        other = self._world.random.choice(self.installation.people)
         if other is not person:
             assert other.client.get(f"/v1/ask/streams/{stream}").status_code == 404
 
@@ -254,7 +254,7 @@ class Prober:
         if person.role is not Role.REVIEWER:
             assert person.client.get("/v1/queues").status_code == 403
             return
-        queue = f"/v1/queues/{self._installation.queue}"
+        queue = f"/v1/queues/{self.installation.queue}"
         chosen = sorted(self._world.responses)[-50:]
         if chosen:
             person.client.post(f"{queue}/items", json={"response_ids": chosen}).raise_for_status()

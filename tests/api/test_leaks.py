@@ -38,10 +38,10 @@ def application(settings: Settings) -> Iterator[Application]:
     application.close()
 
 
-def probe(installation: Installation, operations: int, changes: float) -> None:
+def probe(prober: Prober, operations: int, changes: float) -> None:
     """Let people try things at random; before some of the operations a right is changed."""
+    installation = prober.installation
     choose = installation.world.random
-    prober = Prober(installation)
     for number in range(operations):
         if choose.random() < changes:
             installation.change_a_right()
@@ -52,9 +52,9 @@ def probe(installation: Installation, operations: int, changes: float) -> None:
 
 def test_nothing_hidden_is_told(clients: Clients) -> None:
     world = World(random.Random(5))
-    installation = Installation(clients, world, users=10, corpora=5, documents=6)
-    probe(installation, 72, changes=0.0)
-    probe(installation, 72, changes=0.3)
+    prober = Prober(Installation(clients, world, users=10, corpora=5, documents=6))
+    probe(prober, 72, changes=0.0)
+    probe(prober, 72, changes=0.3)
 
 
 @pytest.mark.slow
@@ -62,6 +62,6 @@ def test_nothing_hidden_is_told(clients: Clients) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_hidden_is_told_in_a_large_installation(clients: Clients, seed: int) -> None:
     world = World(random.Random(seed))
-    installation = Installation(clients, world, users=200, corpora=50, documents=12)
-    probe(installation, 1_250, changes=0.0)
-    probe(installation, 1_250, changes=0.3)
+    prober = Prober(Installation(clients, world, users=200, corpora=50, documents=12))
+    probe(prober, 1_250, changes=0.0)
+    probe(prober, 1_250, changes=0.3)
