@@ -20,6 +20,7 @@ from ingest.anonymize import anonymize, recognisers
 from ingest.personal.finding import Kind, Recogniser
 from store import conversations, corrections, scores
 from store.corrections import Correction
+from store.evaluations import EVALUATOR
 from store.postgres import Database
 from store.responses import ResponseFilter, ResponseSummary
 from store.visibility import Reader, all_visible
@@ -82,7 +83,7 @@ def batches(
 
 
 def _responses(session: Session, found: Sequence[ResponseSummary], reader: Reader | None) -> Iterator[Row]:
-    given = scores.of_responses(session, [r.id for r in found])
+    given = scores.values_of(session, [r.id for r in found], evaluator=EVALUATOR)
     for r in found:
         yield {
             "id": str(r.id),
@@ -97,7 +98,7 @@ def _responses(session: Session, found: Sequence[ResponseSummary], reader: Reade
             "abstained": r.abstained,
             "abstain_reason": r.abstain_reason,
             "answerable_probability": r.answerable_probability,
-            "scores": {s.definition: s.value for s in given[r.id] if s.evaluator == "groundwork"},
+            "scores": given[r.id],
         }
 
 

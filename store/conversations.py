@@ -1,16 +1,17 @@
 """The log of what was asked and answered, with everything that made each answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Row, Select, insert, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, insert, select
 from sqlalchemy.orm import Session
 
 from store import users
 from store.errors import UnknownResponseError, UnknownSessionError
-from store.positions import parse_position, position
-from store.response_query import compile_terms
+from store.response_order import ResponseOrder, places, written
+from store.response_query import Meanings, Term, compile_terms, with_id
 from store.responses import (
     NewResponse,
     Response,
@@ -22,6 +23,7 @@ from store.responses import (
 )
 from store.sealed_log import (
     ResponseContent,
+    gives_few,
     holds_text,
     open_response,
     response_columns,
@@ -32,8 +34,10 @@ from store.tables import (
     ResponseCitationRow,
     ResponseHitRow,
     ResponseRow,
+    ScoreDefinitionRow,
     SessionRow,
     UserRow,
+    among,
 )
 from store.visibility import response_visible
 
@@ -129,32 +133,32 @@ def get_response(session: Session, response_id: UUID) -> Response:
 
 
 def list_responses(
-    session: Session, filter: ResponseFilter, *, after: str | None, limit: int
+    session: Session,
+    filter: ResponseFilter,
+    *,
+    after: str | None,
+    limit: int,
+    order: ResponseOrder = ResponseOrder(),  # noqa: B008 - it is frozen
 ) -> ResponsePage:
     """A page of at most `limit` logged responses, newest first; `after` is the cursor of the page before.
 
     Raises:
         InvalidCursorError: `after` is no such cursor.
     """
-    statement = select_responses().where(*_conditions(session, filter))
-    if after is not None:
-        created_at, response_id = parse_position(after)
-        statement = statement.where(
-            tuple_(ResponseRow.created_at, ResponseRow.id) < (created_at, response_id)
-        )
-    ordered = statement.order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
-    rows = session.execute(ordered.limit(limit + 1)).all()
-    found = tuple(to_summary(session, row) for row in rows[:limit])
-    return ResponsePage(found, position(found[-1].created_at, found[-1].id) if len(rows) > limit else None)
+    conditions = _conditions(session, filter)
+    found = places(session, conditions, order, reader=filter.reader, after=after, limit=limit + 1)
+    ids = [place.id for place in found[:limit]]
+    rows = session.execute(select_responses().where(among(ResponseRow.id, ids)))
+    summaries = {row.id: to_summary(session, row) for row in rows}
+    listed = tuple(summaries[id] for id in ids if id in summaries)  # one may have been erased just now
+    return ResponsePage(listed, written(found[limit - 1], order) if len(found) > limit else None)
 
 
 def matching(session: Session, filter: ResponseFilter) -> Select[UUID]:
     """Select the ids of the logged responses that a filter lets through, the newest first."""
     return (
         select(ResponseRow.id)
-        .join(UserRow, UserRow.id == ResponseRow.user_id)
-        .outerjoin(CorpusRow, CorpusRow.id == ResponseRow.corpus_id)
-        .where(*_conditions(session, filter))
+        .where(*_conditions(session, filter), response_visible(filter.reader))
         .order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
     )
 
@@ -167,8 +171,8 @@ def _if_there(session: Session, corpus_id: int | None) -> int | None:
 
 def _conditions(session: Session, filter: ResponseFilter) -> list[ColumnElement[bool]]:
     exact = {
-        UserRow.name: filter.user,
-        CorpusRow.name: filter.corpus,
+        ResponseRow.user_id: None if filter.user is None else with_id("user", filter.user),
+        ResponseRow.corpus_id: None if filter.corpus is None else with_id("corpus", filter.corpus),
         ResponseRow.session_id: filter.session_id,
         ResponseRow.model: filter.model,
         ResponseRow.abstained: filter.abstained,
@@ -182,9 +186,17 @@ def _conditions(session: Session, filter: ResponseFilter) -> list[ColumnElement[
         conditions.append(ResponseRow.created_at < filter.until)
     if filter.text is not None:
         conditions.append(holds_text(session, filter.text))
-    if filter.reader is not None:
-        conditions.append(response_visible(filter.reader))
-    return [*conditions, *compile_terms(filter.terms, lambda text: holds_text(session, text))]
+    return [*conditions, *_stated(session, filter.terms)]
+
+
+def _stated(session: Session, terms: Sequence[Term]) -> list[ColumnElement[bool]]:
+    def definition_of(name: str) -> UUID | None:
+        return session.scalar(select(ScoreDefinitionRow.id).where(ScoreDefinitionRow.name == name))
+
+    means = Meanings(
+        lambda text: holds_text(session, text), definition_of, lambda rows: gives_few(session, rows)
+    )
+    return compile_terms(terms, means)
 
 
 def _insert_hits(session: Session, response: NewResponse) -> None:
@@ -273,6 +285,7 @@ def select_responses() -> Select[*tuple[Any, ...]]:
             ResponseRow.model,
             ResponseRow.created_at,
             ResponseRow.parent_id,
+            ResponseRow.total_ms,
             ResponseRow.sealed,
             ResponseRow.data_key_id,
         )
@@ -287,7 +300,7 @@ def to_summary(session: Session, row: Row[*tuple[Any, ...]]) -> ResponseSummary:
 
 
 def _to_summary(row: Row[*tuple[Any, ...]], content: ResponseContent | None) -> ResponseSummary:
-    summary = ResponseSummary(*row[:12])
+    summary = ResponseSummary(*row[:13])
     if content is None:
         return summary
     return replace(summary, question=content.question, answer=content.answer)

@@ -1,27 +1,31 @@
-"""How the answers have been: figures of many responses, each from one statement that reads one index."""
+"""How the answers have been: figures of many responses, from few statements that read one index each."""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    DateTime,
     Integer,
     Subquery,
     and_,
+    case,
     cast,
     false,
     func,
     literal,
     or_,
     select,
+    true,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from store import conversations
@@ -41,7 +45,9 @@ BINS = 20
 STEPS = 8
 """Classes of latencies in each doubling: their middles are within 5 % of what is in them."""
 NEWEST = 20_000
-"""Of so many responses, the newest, come the scores and verdicts."""
+"""Of so many responses, the newest, come the verdicts."""
+SCORED = 5_000
+"""Of so many responses, spread evenly over the time, come the scores."""
 MOST_SERIES = 4
 MOST_POINTS = 100
 OTHERS = "others"
@@ -87,6 +93,16 @@ class Bin:
 
 
 @dataclass(frozen=True)
+class Figures:
+    """What can be told of all responses."""
+
+    activity: tuple[Activity, ...]
+    latency: tuple[Latency, ...]
+    probabilities: Mapping[bool, list[Bin]]
+    """How the probabilities of answers spread, of those withheld (True) and those given."""
+
+
+@dataclass(frozen=True)
 class ScoreFigures:
     """A score over time, and how its values spread; `version` None is not told apart."""
 
@@ -106,71 +122,80 @@ class RiskPoint:
     risk: float
 
 
-def activity(session: Session, filter: ResponseFilter, width_s: int, by: By) -> list[Activity]:
-    """How many responses there were in each time of `width_s` seconds, in the series that have the most."""
-    figures = _figures(session, filter)
-    series, joined = _series(figures, by)
-    at = _moment(figures.c.created_at, width_s)
-    statement = (
-        select(
-            at,
-            series,
-            func.count(),
-            func.count().filter(figures.c.abstained),
-            func.sum(figures.c.probability),
-            func.count(figures.c.probability),
-        )
-        .select_from(joined)
-        .group_by(at, *([] if by is By.NOTHING else [series]))  # a constant cannot be grouped by
-    )
-    rows = [tuple(row) for row in session.execute(statement)]
+def figures(session: Session, filter: ResponseFilter, width_s: int, by: By) -> Figures:
+    """How many responses there were, how probable and how long, in each time of `width_s` seconds.
+
+    All of it comes from one pass over the responses: what is counted first is as fine as any of it needs.
+    """
+    cells = _cells(session, filter, width_s, By.NOTHING if by is By.GROUP else by)
+    of_series = _cells(session, filter, width_s, by) if by is By.GROUP else cells
+    return Figures(_activity(of_series, width_s), _latency(cells, width_s), _probabilities(cells))
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """Responses that are alike in all that is counted; None: they have no such figure."""
+
+    at: int
+    series: str
+    abstained: bool
+    step: int | None
+    """The class of their latency."""
+    place: int | None
+    """The bin of their probability."""
+    count: int
+    probability: float | None
+    """The sum."""
+
+
+def _cells(session: Session, filter: ResponseFilter, width_s: int, by: By) -> list[_Cell]:
+    found = _figures(session, filter)
+    series, joined = _series(found, by)
+    at = _moment(found.c.created_at, width_s)
+    positive = func.nullif(func.greatest(found.c.total_ms, 0.0), 0.0)
+    step = cast(func.floor(func.ln(positive) * (STEPS / math.log(2))), Integer)
+    place = case((found.c.probability.is_not(None), _bin(found.c.probability, 0, 1)))
+    keys = [at, series, found.c.abstained, step, place]
+    statement = select(*keys, func.count(), func.sum(found.c.probability)).select_from(joined)
+    grouped = [key for key in keys if by is not By.NOTHING or key is not series]  # not by a constant
+    return [_Cell(*row) for row in session.execute(statement.group_by(*grouped))]
+
+
+def _activity(cells: Sequence[_Cell], width_s: int) -> tuple[Activity, ...]:
+    """The cells of the series that have the most, and all the others' as one."""
     totals: dict[str, int] = defaultdict(int)
-    for _, name, count, *_ in rows:
-        totals[name] += count
+    for cell in cells:
+        totals[cell.series] += cell.count
     kept = set(sorted(totals, key=lambda name: (-totals[name], name))[:MOST_SERIES])
-    return _folded(rows, kept, width_s)
-
-
-def _folded(rows: Sequence[Any], kept: set[str], width_s: int) -> list[Activity]:
-    """The cells of the series that are kept, and all the others' as one."""
-    cells: dict[tuple[int, str], list[float]] = defaultdict(lambda: [0, 0, 0.0, 0])
-    for at, name, *figures in rows:
-        cell = cells[at, name if name in kept else OTHERS]
-        for i, figure in enumerate(figures):
-            cell[i] += figure or 0
-    return [
+    sums: dict[tuple[int, str], list[float]] = defaultdict(lambda: [0, 0, 0.0, 0])
+    for cell in cells:
+        sum_ = sums[cell.at, cell.series if cell.series in kept else OTHERS]
+        sum_[0] += cell.count
+        sum_[1] += cell.count if cell.abstained else 0
+        sum_[2] += cell.probability or 0.0
+        sum_[3] += cell.count if cell.place is not None else 0
+    return tuple(
         Activity(_time(at, width_s), name, int(count), int(abstained), total / known if known else None)
-        for (at, name), (count, abstained, total, known) in sorted(cells.items())
-    ]
+        for (at, name), (count, abstained, total, known) in sorted(sums.items())
+    )
 
 
-def latency(session: Session, filter: ResponseFilter, width_s: int) -> list[Latency]:
-    """How long answers took in each time, from classes of latencies."""
-    figures = _figures(session, filter)
-    at = _moment(figures.c.created_at, width_s)
-    step = cast(func.floor(func.ln(figures.c.total_ms) * (STEPS / math.log(2))), Integer)
-    statement = select(at, step, func.count()).where(figures.c.total_ms > 0).group_by(at, step)
-    classes: dict[int, dict[int, int]] = defaultdict(dict)
-    for moment, found, count in session.execute(statement):
-        classes[moment][found] = count
-    return [
+def _latency(cells: Sequence[_Cell], width_s: int) -> tuple[Latency, ...]:
+    classes: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for cell in cells:
+        if cell.step is not None:
+            classes[cell.at][cell.step] += cell.count
+    return tuple(
         Latency(_time(moment, width_s), _quantile(counts, 0.5), _quantile(counts, 0.95))
         for moment, counts in sorted(classes.items())
-    ]
-
-
-def probabilities(session: Session, filter: ResponseFilter) -> dict[bool, list[Bin]]:
-    """How the probabilities of answers spread, of those withheld (True) and those given."""
-    figures = _figures(session, filter)
-    found = _bin(figures.c.probability, 0, 1)
-    statement = (
-        select(figures.c.abstained, found, func.count())
-        .where(figures.c.probability.is_not(None))
-        .group_by(figures.c.abstained, found)
     )
-    counts: dict[bool, dict[int, int]] = {True: {}, False: {}}
-    for abstained, place, count in session.execute(statement):
-        counts[abstained][place] = count
+
+
+def _probabilities(cells: Sequence[_Cell]) -> dict[bool, list[Bin]]:
+    counts: dict[bool, dict[int, int]] = {True: defaultdict(int), False: defaultdict(int)}
+    for cell in cells:
+        if cell.place is not None:
+            counts[cell.abstained][cell.place] += cell.count
     return {abstained: _bins(each, 0, 1) for abstained, each in counts.items()}
 
 
@@ -215,9 +240,14 @@ def curve(judged: Sequence[tuple[float, bool]]) -> list[RiskPoint]:
     )
 
 
-def scores(session: Session, filter: ResponseFilter, width_s: int) -> list[ScoreFigures]:
-    """The numeric scores of the newest responses, over time and spread."""
-    newest = _newest(session, filter)
+def scores(
+    session: Session, filter: ResponseFilter, width_s: int, times: Sequence[datetime]
+) -> list[ScoreFigures]:
+    """The numeric scores over time and spread, of the newest responses of each of the times.
+
+    `times` are the beginnings of those in which there are any.
+    """
+    newest = _newest_of_each(session, filter, width_s, times)
     at = _moment(newest.c.created_at, width_s)
     low = func.coalesce(ScoreDefinitionRow.minimum, 0.0)
     high = func.coalesce(ScoreDefinitionRow.maximum, 1.0)
@@ -280,6 +310,26 @@ def _newest(session: Session, filter: ResponseFilter) -> Subquery:
     return matching.with_only_columns(*columns, maintain_column_froms=True).limit(NEWEST).subquery("newest")
 
 
+def _newest_of_each(
+    session: Session, filter: ResponseFilter, width_s: int, times: Sequence[datetime]
+) -> Subquery:
+    """The newest responses of each time, as many of each as make `SCORED` of all of them."""
+    kept = sorted(set(times), reverse=True)[:SCORED]
+    begins = func.unnest(literal(kept, ARRAY(DateTime(timezone=True)))).table_valued("begin").alias("times")
+    begin = cast(begins.c.begin, DateTime(timezone=True))
+    columns = (ResponseRow.id, ResponseRow.created_at)
+    matching = conversations.matching(session, filter)
+    of_one = (
+        matching.with_only_columns(*columns, maintain_column_froms=True)
+        .where(ResponseRow.created_at >= begin, ResponseRow.created_at < begin + timedelta(seconds=width_s))
+        .limit(math.ceil(SCORED / max(1, len(kept))))
+        .lateral("of_one")
+    )
+    return (
+        select(of_one.c.id, of_one.c.created_at).select_from(begins.join(of_one, true())).subquery("newest")
+    )
+
+
 def _series(figures: Subquery, by: By) -> tuple[ColumnElement[str], Any]:
     """The name of the series of a response, and what it is selected from."""
     if by is By.MODEL:
@@ -300,7 +350,7 @@ def _current_of_persons() -> ColumnElement[bool]:
 
 
 def _moment(column: Any, width_s: int) -> ColumnElement[int]:
-    epoch = func.extract("epoch", column)
+    epoch = func.date_part("epoch", column)  # a double; EXTRACT gives an exact number, which is slow
     return cast(func.floor(epoch / literal(width_s, literal_execute=True)), BigInteger)
 
 

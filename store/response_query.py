@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, SelectBase, and_, false, func, not_, or_, select, union_all
 
 from store.errors import StoreError
 from store.tables import (
@@ -24,14 +24,11 @@ from store.tables import (
     FeedbackRow,
     ResponseCitationRow,
     ResponseRow,
-    ScoreDefinitionRow,
     ScoreRow,
     UserRow,
 )
 
 MAX_TERMS = 30
-HoldsText = Callable[[str], ColumnElement[bool]]
-"""The condition that question or answer holds a text."""
 
 TERM = re.compile(r'(?P<minus>-?)(?:(?P<field>[\w.-]+):)?(?P<value>(?:"(?:[^"\\]|\\.)*"|[^\s"])*)')
 VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([^",]+)')
@@ -68,6 +65,18 @@ class Term:
     negated: bool
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """What terms mean that only the database knows."""
+
+    holds_text: Callable[[str], ColumnElement[bool]]
+    """The condition that question or answer holds a text."""
+    definition_of: Callable[[str], UUID | None]
+    """The id of the score definition of a name; None: there is none."""
+    is_small: Callable[[SelectBase], bool]
+    """Whether a statement gives so few rows that it is best to begin with them."""
 
 
 class QueryError(StoreError):
@@ -129,11 +138,14 @@ def parse(text: str) -> tuple[Term, ...]:
     return tuple(found)
 
 
-def compile_terms(terms: Sequence[Term], holds_text: HoldsText) -> list[ColumnElement[bool]]:
+def compile_terms(terms: Sequence[Term], means: Meanings) -> list[ColumnElement[bool]]:
     """The conditions on responses that the terms state."""
     conditions = []
     for term in terms:
-        condition = or_(false(), *(_condition(term, value, holds_text) for value in term.values))
+        if term.field in FEEDBACK and len(term.values) == 1:
+            conditions.append(_of_feedback(term, means))
+            continue
+        condition = or_(false(), *(_condition(term, value, means) for value in term.values))
         conditions.append(not_(func.coalesce(condition, false())) if term.negated else condition)
     return conditions
 
@@ -252,22 +264,23 @@ READ: Mapping[str, Callable[[Term, str], Any]] = {
 """How the values of each kind are read; each raises QueryError for what it cannot read."""
 
 
-def _condition(term: Term, value: str, holds_text: HoldsText) -> ColumnElement[bool]:
+def _condition(term: Term, value: str, means: Meanings) -> ColumnElement[bool]:
     field = _field(term.field)
     assert field is not None, "terms are checked when they are parsed"
     read = READ[field.kind](term, value)
     if field.kind == "score":
-        return _has_score(term, read)
+        return _has_score(term, read, means.definition_of(term.field.removeprefix(SCORE)))
     if term.field == "text":
-        return holds_text(read)
+        return means.holds_text(read)
     if term.field in FEEDBACK:
-        return _has_feedback(term.field, read)
+        has = or_(*(ResponseRow.id.in_(found) for found in _sets(term.field, read)))
+        return not_(has) if read is False else has
     if term.field == "document":
         cited = select(ResponseCitationRow.response_id).where(ResponseCitationRow.document_id == read)
         return ResponseRow.id.in_(cited)
     if term.field in ("since", "until"):
         return OPERATORS[">=" if term.field == "since" else "<"](ResponseRow.created_at, read)
-    return OPERATORS[term.operator](_columns()[term.field], _with_id(term.field, read))
+    return OPERATORS[term.operator](_columns()[term.field], with_id(term.field, read))
 
 
 def _columns() -> Mapping[str, Any]:
@@ -282,7 +295,7 @@ def _columns() -> Mapping[str, Any]:
     }
 
 
-def _with_id(field: str, value: Any) -> Any:
+def with_id(field: str, value: Any) -> Any:
     """What a column is compared with: of a name its id, so that one index gives the newest in order."""
     if field == "user":
         return select(UserRow.id).where(UserRow.name == value).scalar_subquery()
@@ -291,14 +304,14 @@ def _with_id(field: str, value: Any) -> Any:
     return value
 
 
-def _has_score(term: Term, value: float | str) -> ColumnElement[bool]:
+def _has_score(term: Term, value: float | str, definition: UUID | None) -> ColumnElement[bool]:
     column = ScoreRow.label if isinstance(value, str) else ScoreRow.number
+    if definition is None:
+        return false()
     return (
         select(ScoreRow.id)
-        .join(ScoreDefinitionRow, ScoreDefinitionRow.id == ScoreRow.definition_id)
         .where(ScoreRow.response_id == ResponseRow.id, ScoreRow.superseded_at.is_(None))
-        .where(ScoreDefinitionRow.name == term.field.removeprefix(SCORE))
-        .where(OPERATORS[term.operator](column, value))
+        .where(ScoreRow.definition_id == definition, OPERATORS[term.operator](column, value))
         .exists()
     )
 
@@ -306,19 +319,31 @@ def _has_score(term: Term, value: float | str) -> ColumnElement[bool]:
 FEEDBACK = ("thumb", "commented", "corrected", "reviewed")
 
 
-def _has_feedback(field: str, wanted: str | bool) -> ColumnElement[bool]:
-    corrected = select(CorrectionRow.id).where(
-        CorrectionRow.response_id == ResponseRow.id, CorrectionRow.superseded_at.is_(None)
-    )
-    scored = select(ScoreRow.id).where(
-        ScoreRow.response_id == ResponseRow.id, ScoreRow.superseded_at.is_(None), ScoreRow.source == "person"
-    )
-    said = select(FeedbackRow.id).where(FeedbackRow.response_id == ResponseRow.id)
+def _of_feedback(term: Term, means: Meanings) -> ColumnElement[bool]:
+    """The condition of a term with one value.
+
+    Where little has such feedback, it is found from the feedback; where much has it, or much has none, by
+    looking at one response after the other.
+    """
+    wanted = READ[FIELDS[term.field].kind](term, term.values[0])
+    found = _sets(term.field, wanted)
+    there = [each.where(each.selected_columns[0] == ResponseRow.id).exists() for each in found]
+    if term.negated != (wanted is False):
+        return and_(*(~each for each in there))
+    every = union_all(*found) if len(found) > 1 else found[0]
+    return ResponseRow.id.in_(every) if means.is_small(every) else or_(*there)
+
+
+def _sets(field: str, wanted: str | bool) -> list[Select[UUID]]:
+    """The ids of the responses that have such feedback, in one or two statements."""
+    said = select(FeedbackRow.response_id)
+    corrected = select(CorrectionRow.response_id).where(CorrectionRow.superseded_at.is_(None))
+    scored = select(ScoreRow.response_id).where(ScoreRow.superseded_at.is_(None), ScoreRow.source == "person")
     thumb = FeedbackRow.thumb.is_not(None) if wanted == "any" else FeedbackRow.thumb == wanted
-    has: Mapping[str, ColumnElement[bool]] = {
-        "thumb": said.where(thumb).exists(),
-        "commented": said.where(FeedbackRow.comment.is_not(None)).exists(),
-        "corrected": or_(said.where(FeedbackRow.correction.is_not(None)).exists(), corrected.exists()),
-        "reviewed": or_(scored.exists(), corrected.exists()),
+    sets = {
+        "thumb": [said.where(thumb)],
+        "commented": [said.where(FeedbackRow.comment.is_not(None))],
+        "corrected": [said.where(FeedbackRow.correction.is_not(None)), corrected],
+        "reviewed": [scored, corrected],
     }
-    return not_(has[field]) if wanted is False else has[field]
+    return sets[field]

@@ -80,6 +80,8 @@ class ResponseSummary:
     created_at: datetime
     parent_id: UUID | None
     """The response that the question follows; None at the beginning of a conversation."""
+    total_ms: float | None
+    """How long the answer took; None of those that were logged without it."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class ResponseFilter:
 
 @dataclass(frozen=True)
 class ResponsePage:
-    """Some responses, newest first; `next` is the cursor of the page after, None on the last."""
+    """Some responses in their order; `next` is the cursor of the page after, None on the last."""
 
     responses: tuple[ResponseSummary, ...]
     next: str | None

@@ -126,6 +126,35 @@ def of_responses(
     return found
 
 
+def values_of(
+    session: Session, response_ids: Sequence[UUID], *, evaluator: str | None = None
+) -> dict[UUID, dict[str, Value]]:
+    """What each of the responses is scored with, by definition: the newest value, whoever gave it.
+
+    With `evaluator`, only what that one gave.
+    """
+    statement = (
+        select(
+            ScoreRow.id,
+            ScoreRow.response_id,
+            ScoreDefinitionRow.name,
+            ScoreDefinitionRow.kind,
+            ScoreRow.number,
+            ScoreRow.label,
+        )
+        .join(ScoreDefinitionRow, ScoreDefinitionRow.id == ScoreRow.definition_id)
+        .where(among(ScoreRow.response_id, response_ids), ScoreRow.superseded_at.is_(None))
+        .order_by(ScoreRow.created_at, ScoreRow.id)
+    )
+    if evaluator is not None:
+        statement = statement.where(ScoreRow.evaluator == evaluator)
+    found: dict[UUID, dict[str, Value]] = {response_id: {} for response_id in response_ids}
+    for id, response_id, name, kind, number, label in session.execute(statement):
+        text = None if label is None else open_score(session, id, {"comment": None, "label": label})["label"]
+        found[response_id][name] = _value(kind, number, text)
+    return found
+
+
 def check_value(definition: ScoreDefinition, value: Value) -> None:
     """See to it that a value is one that the definition allows.
 
@@ -228,15 +257,13 @@ def _scores() -> Select[*tuple[Any, ...]]:
 
 
 def _to_score(session: Session, row: Row[*tuple[Any, ...]]) -> Score:
-    kind = ScoreKind(row.kind)
     opened = open_score(session, row.id, {"comment": row.comment, "label": row.label})
-    value: Value = opened["label"] if row.number is None else row.number
     return Score(
         id=row.id,
         response_id=row.response_id,
         definition=row.name,
-        kind=kind,
-        value=bool(value) if kind is ScoreKind.BOOLEAN else value,
+        kind=ScoreKind(row.kind),
+        value=_value(row.kind, row.number, opened["label"]),
         source=ScoreSource(row.source),
         user=row.user,
         evaluator=row.evaluator,
@@ -246,3 +273,9 @@ def _to_score(session: Session, row: Row[*tuple[Any, ...]]) -> Score:
         created_at=row.created_at,
         superseded_at=row.superseded_at,
     )
+
+
+def _value(kind: str, number: float | None, label: str | None) -> Value:
+    if number is None:
+        return label or ""
+    return bool(number) if kind == ScoreKind.BOOLEAN else number

@@ -5,12 +5,29 @@ from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, not_, or_
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    SelectBase,
+    and_,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from store.sealed_text import MARK, read_text, stored_text
 from store.sealing import Sealed, opener_of, sealer_of
 from store.tables import ResponseRow, SessionRow
+
+TRIGRAM_BYTES = 3
+FEW = 10_000
+"""Responses: as long as it takes to look at so many, so long it takes to find a page of the newest."""
 
 
 @dataclass(frozen=True)
@@ -118,11 +135,25 @@ def holds_text(session: Session, words: str) -> ColumnElement[bool]:
     """
     columns = (ResponseRow.question, ResponseRow.answer)
     as_it_is = or_(*(column.icontains(words, autoescape=True) for column in columns))
+    integers: ARRAY[int] = ARRAY(Integer)
+    held = type_coerce(func.text_trigrams(*columns), integers)
+    trigrams: ColumnElement[bool] = held.contains(type_coerce(func.text_trigrams(words), integers))
+    if len(words.encode()) >= TRIGRAM_BYTES and gives_few(session, select(ResponseRow.id).where(trigrams)):
+        as_it_is = and_(as_it_is, trigrams)
     sealer = sealer_of(session)
     if sealer is None:
         return as_it_is
     by_words = [ResponseRow.words.contains(hashes) for hashes in sealer.words_to_find(words)]
     return or_(and_(ResponseRow.sealed.is_(None), as_it_is), *by_words)
+
+
+def gives_few(session: Session, rows: SelectBase) -> bool:
+    """Whether a statement gives so few rows that it is best to look at all of their responses.
+
+    Of many, the newest are soon found without it, and the rest need not be looked at.
+    """
+    some = select(literal(1)).select_from(rows.subquery("rows")).limit(FEW + 1).subquery("some")
+    return (session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
 
 
 def title_columns(session: Session, session_id: UUID, title: str | None) -> dict[str, Any]:

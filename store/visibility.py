@@ -7,6 +7,7 @@ worked out by PostgreSQL for each statement, so a right that is taken away is go
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, not_, or_, select, true
@@ -112,29 +113,53 @@ def all_visible(session: Session, documents: Sequence[UUID], reader: Reader | No
 
 def response_visible(reader: Reader | None) -> ColumnElement[bool]:
     """The condition on `ResponseRow`: the reader asked itself, or may see all that was found and cited."""
+    return and_(response_open(reader), *(not_(each.exists()) for each in _hidden_parts(reader, ResponseRow)))
+
+
+def response_open(reader: Reader | None) -> ColumnElement[bool]:
+    """The condition on `ResponseRow` that neither the reader's key nor the corpus keeps it from the reader.
+
+    What was found or cited may: `response_shown` tells.
+    """
     if reader is None:
         return true()
     inside = _held_to(reader, ResponseRow)
     if reader.sees_all:
         return inside
+    is_own = ResponseRow.user_id == reader.user_id
+    return and_(inside, or_(is_own, ResponseRow.corpus_id.in_(visible_corpora(reader))))
+
+
+def response_shown(reader: Reader | None, row: Any) -> ColumnElement[bool] | None:
+    """The condition on a row with a response's `id` and `user_id` that no part of it is hidden.
+
+    It is worked out for one row after the other, which is best for those of a page: OFFSET keeps PostgreSQL
+    from gathering all that is hidden first. None: nothing is hidden from this reader.
+    """
+    parts = _hidden_parts(reader, row)
+    return and_(*(not_(each.offset(0).exists()) for each in parts)) if parts else None
+
+
+def _hidden_parts(reader: Reader | None, row: Any) -> list[Select[int]]:
+    """What was found for a response of somebody else, or is cited by it, and is hidden from the reader."""
+    if reader is None or reader.sees_all:
+        return []
+    of_others = row.user_id != reader.user_id
     found = (
         select(literal(1))
         .select_from(ResponseHitRow)
         .join(ChunkRow, ChunkRow.id == ResponseHitRow.chunk_id)
         .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
-        .where(ResponseHitRow.response_id == ResponseRow.id, document_hidden(reader))
+        .where(ResponseHitRow.response_id == row.id, of_others, document_hidden(reader))
     )
     cited = (
         select(literal(1))
         .select_from(ResponseCitationRow)
         .join(DocumentRow, DocumentRow.id == ResponseCitationRow.document_id)
-        .where(ResponseCitationRow.response_id == ResponseRow.id, document_hidden(reader))
+        .where(ResponseCitationRow.response_id == row.id, of_others, document_hidden(reader))
     )
-    open_to = ResponseRow.corpus_id.in_(visible_corpora(reader))
-    readable = and_(
-        open_to, not_(found.correlate(ResponseRow).exists()), not_(cited.correlate(ResponseRow).exists())
-    )
-    return and_(inside, or_(ResponseRow.user_id == reader.user_id, readable))
+    around = row if row is ResponseRow else row.id.table
+    return [found.correlate(around), cited.correlate(around)]
 
 
 def visible_responses(reader: Reader | None) -> Select[UUID]:

@@ -42,23 +42,23 @@ def show_overview(
     probable, how many withheld, how long they took, their scores, what was asked most and answered worst, and
     how risk falls with coverage by the verdicts of persons.
 
-    Scores and verdicts are those of the newest 20,000 responses, clusters those of the newest 2,000.
+    Verdicts are those of the newest 20,000 responses, scores those of about 5,000, the newest of each time,
+    clusters those of the newest 2,000.
     """
     with parts.database.transaction() as session:
-        activity = overview.activity(session, wanted, width_s, by)
-        latency = overview.latency(session, wanted, width_s)
-        spread = overview.probabilities(session, wanted)
+        figures = overview.figures(session, wanted, width_s, by)
         risk = overview.risk_coverage(session, wanted)
-        scores = overview.scores(session, wanted, width_s)
+        times = [cell.at for cell in figures.activity]
+        scores = overview.scores(session, wanted, width_s, times)
         newest = conversations.list_responses(session, wanted, after=None, limit=CLUSTERED).responses
     clusters = cluster(newest)
     return OverviewView(
         made_at=datetime.now(UTC),
         width_s=width_s,
-        activity=[ActivityView.model_validate(each) for each in activity],
-        latency=[LatencyView.model_validate(each) for each in latency],
-        answered=[BinView.model_validate(each) for each in spread[False]],
-        withheld=[BinView.model_validate(each) for each in spread[True]],
+        activity=[ActivityView.model_validate(each) for each in figures.activity],
+        latency=[LatencyView.model_validate(each) for each in figures.latency],
+        answered=[BinView.model_validate(each) for each in figures.probabilities[False]],
+        withheld=[BinView.model_validate(each) for each in figures.probabilities[True]],
         risk_coverage=[RiskPointView.model_validate(each) for each in risk],
         scores=[ScoreFiguresView.model_validate(each) for each in scores],
         most_asked=_views(clusters),

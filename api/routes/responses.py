@@ -14,11 +14,13 @@ from api.errors import OF_EVERY_ROUTE, problems
 from api.paging import AS_JSONL, Paged, jsonl
 from api.refusals import RoleError
 from api.schemas.fields import Text
-from api.schemas.log import ResponseSummaryView, ResponsesView, ResponseView
+from api.schemas.log import ListedResponseView, ResponsesView, ResponseView
 from api.schemas.queries import FaultView, FieldView, QueryView, TermView
-from store import conversations
+from store import conversations, scores
 from store.errors import InvalidCursorError, UnknownResponseError
 from store.positions import Batch
+from store.response_order import PATTERN as ORDERS
+from store.response_order import ResponseOrder
 from store.response_query import FIELDS, QueryError, parse
 from store.responses import Response as LoggedResponse
 from store.responses import ResponseFilter, ResponseSummary
@@ -71,19 +73,35 @@ Wanted = Annotated[ResponseFilter, Depends(wanted_responses)]
     response_model=ResponsesView,
     responses={**AS_JSONL, **problems(InvalidCursorError, QueryError)},
 )
-def list_responses(parts: Parts, wanted: Wanted, paging: Paged) -> Any:
-    """What was asked and answered, newest first.
+def list_responses(
+    parts: Parts,
+    wanted: Wanted,
+    paging: Paged,
+    order: Annotated[
+        str,
+        Query(
+            description="`newest`, or `probability`, `latency` or `score.NAME`, the lowest first and without "
+            "responses that have no such figure; `-` before it puts the highest first",
+            pattern=ORDERS,
+        ),
+    ] = "newest",
+) -> Any:
+    """What was asked and answered, newest first if you do not say otherwise.
 
     Readers and contributors see what they asked themselves; reviewers and administrators see everything.
     """
 
-    def fetch(after: str | None, limit: int) -> Batch[ResponseSummaryView]:
+    def fetch(after: str | None, limit: int) -> Batch[ListedResponseView]:
         with parts.database.transaction() as session:
-            page = conversations.list_responses(session, wanted, after=after, limit=limit)
-        return Batch([ResponseSummaryView.model_validate(found) for found in page.responses], page.next)
+            page = conversations.list_responses(
+                session, wanted, after=after, limit=limit, order=ResponseOrder.of(order)
+            )
+            given = scores.values_of(session, [found.id for found in page.responses])
+        return Batch([ListedResponseView.of(found, given[found.id]) for found in page.responses], page.next)
 
+    filters = vars(wanted) | {"order": order}
     return paging.give(
-        "responses", vars(wanted), fetch, lambda views, cursor: ResponsesView(responses=views, next=cursor)
+        "responses", filters, fetch, lambda views, cursor: ResponsesView(responses=views, next=cursor)
     )
 
 

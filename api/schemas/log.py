@@ -1,11 +1,13 @@
 """The shapes in which the log of responses is shown."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
 from api.schemas.fields import View
-from store.responses import Response
+from store.responses import Response, ResponseSummary
+from store.scores import Value
 
 
 class ResponseSummaryView(View):
@@ -24,12 +26,25 @@ class ResponseSummaryView(View):
     created_at: datetime
     parent_id: UUID | None
     """The response that the question followed; null at the beginning of a conversation."""
+    total_ms: float | None
+    """How long the answer took."""
+
+
+class ListedResponseView(ResponseSummaryView):
+    """A logged response with the newest value of each score that it has."""
+
+    scores: dict[str, float | bool | str]
+
+    @classmethod
+    def of(cls, summary: ResponseSummary, scores: Mapping[str, Value]) -> Self:
+        """The view of a response and its scores."""
+        return cls(**vars(summary), scores=dict(scores))
 
 
 class ResponsesView(View):
-    """A page of logged responses, newest first; `next` is the cursor of the page after."""
+    """A page of logged responses in their order; `next` is the cursor of the page after."""
 
-    responses: list[ResponseSummaryView]
+    responses: list[ListedResponseView]
     next: str | None
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     LargeBinary,
     UniqueConstraint,
     desc,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
@@ -57,6 +58,14 @@ class ResponseRow(Base):
             for name, column in _LISTED_BY.items()
         ),
         Index("ix_responses_figures", "created_at", postgresql_include=_FIGURES),
+        Index("ix_responses_probability", "answerable_probability", "id"),
+        Index("ix_responses_latency", "total_ms", "id"),
+        Index(
+            "ix_responses_trigrams",
+            text("text_trigrams(question, answer)"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
         Index(None, "parent_id"),
         Index(None, "data_key_id"),
         Index(None, "words", postgresql_using="gin"),

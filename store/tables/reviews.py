@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from store.tables.base import Base, BytewiseText, CreatedAt, Moment, UuidId
 
 CURRENT = text("superseded_at IS NULL")
+OF_PERSONS = text("superseded_at IS NULL AND source = 'person'")
 
 
 class ScoreDefinitionRow(Base):
@@ -55,6 +56,7 @@ class ScoreRow(Base):
         Index(None, "response_id"),
         Index(None, "user_id"),
         Index("ix_scores_values", "definition_id", "number", "response_id", postgresql_where=CURRENT),
+        Index("ix_scores_of_persons", "response_id", postgresql_where=OF_PERSONS),
         Index("ix_scores_labels", "definition_id", text("md5(label)"), postgresql_where=CURRENT),
         Index(
             "uq_scores_users",

@@ -68,6 +68,20 @@ def test_filters_narrow_the_list(reader: httpx.Client, handbook: str) -> None:
     assert sorted(both) == sorted([first, second])
 
 
+def test_list_has_scores_and_is_ordered_by_figures(reader: httpx.Client, handbook: str) -> None:
+    first, second = ask(reader, "How many days of leave are granted?"), ask(reader, "Who books trains?")
+    page = reader.get("/v1/responses").raise_for_status().json()["responses"]
+    answerability = {response["id"]: response["scores"]["answerability"] for response in page}
+    by_score = sorted((first, second), key=lambda id: answerability[id])
+    assert listed(reader, order="score.answerability") == by_score
+    assert listed(reader, order="-score.answerability") == by_score[::-1]
+    slow = sorted(page, key=lambda response: response["total_ms"])
+    assert listed(reader, order="latency") == [response["id"] for response in slow]
+    ordered = reader.get("/v1/responses", params={"order": "latency", "limit": 1}).json()
+    assert_problem(reader.get("/v1/responses", params={"cursor": ordered["next"]}), 400, "cursor")
+    assert_problem(reader.get("/v1/responses", params={"order": "colour"}), 422, "order")
+
+
 def test_pages_follow_each_other(reader: httpx.Client, handbook: str) -> None:
     asked = [ask(reader, f"Question {number}?") for number in range(3)]
     page = reader.get("/v1/responses", params={"limit": 2}).json()

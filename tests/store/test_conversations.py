@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from store import conversations, corpora, sessions
+from store import conversations, corpora, sealed_log, sessions
 from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
 from store.responses import NewResponse, ResponseCitation, ResponseFilter, ResponseHit, Turn
 from store.sessions import Place
@@ -143,6 +143,20 @@ def test_responses_are_filtered(session: Session, corpus: Corpus, other_corpus: 
     assert found(session, session_id=bob.session_id) == found(session, text="a lAKE") == [bob.id]
     assert found(session, text="100% sure") == [ann.id]
     assert found(session, text="1%sure") == found(session, user="ann", corpus="other") == []
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_texts_are_found_with_and_without_the_index(
+    session: Session, corpus: Corpus, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(sealed_log, "FEW", few)
+    new = new_response(session, corpus, question="ÄRGER über 50% \\ _x 日本語?", answer="I refunded it 😀.")
+    conversations.record_response(session, new)
+    conversations.record_response(session, new_response(session, corpus, answer=""))
+    for words in ("ärger ÜBER", "50%", "\\ _x", "本", "fund", "it 😀", "r", "?"):
+        assert new.id in found(session, text=words), words
+    for words in ("refund it", "50% x", "ger 😀", "日語"):
+        assert found(session, text=words) == [], words
 
 
 def test_session_is_resumed_by_its_user_only(session: Session, corpus: Corpus) -> None:
