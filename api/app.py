@@ -84,8 +84,8 @@ ROUTERS = (
     jobs,
     corpora,
     sessions,
+    replay,  # its paths are found before the ids of responses
     responses,
-    replay,
     overview,
     feedback,
     score_definitions,

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from api.audit import anchor
 from api.encoders import SharedEncoder
 from api.encryption import check_encryption, master_key
+from api.generators import OtherGenerators, load, share
 from api.lazy import Lazy
-from api.settings import Settings, SettingsError, shipped_checkpoint
+from api.settings import Settings, SettingsError
 from api.threads import choose_precision, let_waiting_threads_sleep, set_threads
 from store import corpora
 from store.errors import DatabaseUnavailableError, StoreError, UnknownCorpusError
@@ -21,20 +22,15 @@ from store.postgres import Database, migrate, open_database, pending_migrations
 from store.types import Corpus
 
 if TYPE_CHECKING:  # what these import takes seconds, and most commands need none of it
+    from api.generators import Loaded, Shared
     from ingest.personal.finding import Recogniser
     from rag.answer import Answerer
-    from rag.generator.batcher import Batcher
-    from rag.generator.causal import CausalGenerator
-    from rag.generator.generate import LocalGenerator
-    from rag.generator.service import ServiceGenerator
     from rag.retriever.rerank import Reranker
     from rag.retriever.retriever import Retriever
     from rag.scoring.answer import AnswerScorer
     from rag.search import Searcher
     from store.figures import IndexState
     from store.index.local import LocalIndexes
-
-    Loaded = LocalGenerator | CausalGenerator | ServiceGenerator
 
 
 logger = logging.getLogger(__name__)
@@ -56,13 +52,15 @@ class Application:
     _encoder: Lazy[SharedEncoder]
     _indexes: "Lazy[LocalIndexes]"
     _generator: "Lazy[Loaded]"
-    _shared: "Lazy[Batcher | ServiceGenerator]"
+    _shared: "Lazy[Shared]"
     _reranker: "Lazy[Reranker]"
     _retriever: "Lazy[Retriever]"
     _answerer: "Lazy[Answerer]"
     _searcher: "Lazy[Searcher]"
     _names: "Lazy[Recogniser]"
     _scorer: "Lazy[AnswerScorer]"
+    others: OtherGenerators
+    """Generators besides the one that answers."""
 
     @property
     def encoder(self) -> SharedEncoder:
@@ -199,6 +197,7 @@ class Application:
         try:
             if self._shared.made is not None:
                 self._shared.made.close()
+            self.others.close()
             if self._indexes.made is not None:
                 self._indexes.made.close()
         finally:
@@ -247,14 +246,14 @@ def build(
     generator = generator or Lazy(lambda: _load_generator(settings))
     scorer = scorer or Lazy(lambda: _load_scorer(settings, encoder))
     indexes = Lazy(make_indexes)
-    shared = Lazy(lambda: _share(generator.get(), settings))
+    shared = Lazy(lambda: share(generator.get(), settings))
 
     def make_retriever() -> "Retriever":
         from rag.retriever.retriever import Retriever
 
         return Retriever(database, indexes.get(), encoder.get())
 
-    def make_answerer() -> "Answerer":
+    def answerer_of(shared: "Lazy[Shared]") -> "Answerer":
         from rag.answer import Answerer
         from rag.query.follow_up import make_standalone
         from rag.query.rewrite import Rewriter
@@ -288,10 +287,11 @@ def build(
         _shared=shared,
         _reranker=reranker,
         _retriever=retriever,
-        _answerer=Lazy(make_answerer),
+        _answerer=Lazy(lambda: answerer_of(shared)),
         _searcher=Lazy(make_searcher),
         _names=Lazy(lambda: _load_names(settings)),
         _scorer=scorer,
+        others=OtherGenerators(settings, answerer_of),
     )
 
 
@@ -339,41 +339,10 @@ def _load_encoder(settings: Settings) -> SharedEncoder:
 
 
 def _load_generator(settings: Settings) -> "Loaded":
-    from rag.generator.load import GeneratorChoice, load_generator
-
-    set_threads(settings.threads)
-    key = settings.generator_api_key
-    precision = choose_precision(settings.generator_precision)
-    choice = GeneratorChoice(
-        settings.generator, key.get_secret_value() if key else None, settings.generator_timeout_s, precision
-    )
-    return load_generator(choice, Lazy(lambda: _load_checkpoint(precision)).get)
+    return load(settings, settings.generator)
 
 
-def _load_checkpoint(precision: str) -> "LocalGenerator":
-    from rag.generator.generate import LocalGenerator
-
-    return LocalGenerator(shipped_checkpoint(), precision=precision)
-
-
-def _share(generator: "Loaded", settings: Settings) -> "Batcher | ServiceGenerator":
-    from rag.generator.batcher import Batcher, BatchSettings
-    from rag.generator.service import ServiceGenerator
-
-    if isinstance(generator, ServiceGenerator):  # it is asked by as many threads as there are questions
-        return generator
-    return Batcher(
-        generator,
-        BatchSettings(
-            at_once=settings.concurrent_answers,
-            # Questions are counted where they come in (AskingThreads), so that none is refused half answered.
-            most_waiting=settings.concurrent_answers + settings.waiting_answers,
-            busy_after_s=settings.busy_after_s,
-        ),
-    )
-
-
-def _load_reranker(settings: Settings, shared: "Lazy[Batcher | ServiceGenerator]") -> "Reranker":
+def _load_reranker(settings: Settings, shared: "Lazy[Shared]") -> "Reranker":
     if settings.reranker == "generator":
         return shared.get()
     from rag.retriever.rerank import CrossEncoderReranker

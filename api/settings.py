@@ -64,6 +64,8 @@ class Settings(BaseSettings):
         default_factory=lambda: str(shipped_checkpoint())
     )
     """What answers: a checkpoint's folder, `hf:FOLDER` of a language model, or `openai:URL#MODEL`."""
+    other_generators: dict[str, Annotated[str, BeforeValidator(_path_as_text)]] = Field(default_factory=dict)
+    """Names and generators that logged questions can be asked again of."""
     generator_api_key: SecretStr | None = None
     """Key for the service of an `openai:` generator."""
     generator_timeout_s: float = Field(60.0, gt=0, le=3600)

@@ -15,7 +15,7 @@ from api.middleware import log_mistake
 from api.refusals import ApiError
 from api.schemas.answers import AnswerView, HitView
 from ingest.errors import IngestError
-from rag.answer import Answer, AskRequest
+from rag.answer import Answer, Answerer, AskRequest
 from rag.errors import RagError
 from store.errors import StoreError
 
@@ -24,13 +24,17 @@ Told = tuple[str, Any]
 EXPECTED = (ApiError, RagError, StoreError, IngestError)
 
 
-async def answer(request: Request, parts: Application, asked: AskRequest) -> AnswerView:
+async def answer(
+    request: Request, parts: Application, asked: AskRequest, answerer: Answerer | None = None
+) -> AnswerView:
     """The answer to a question, when it is complete; a client that hangs up ends the work.
+
+    `answerer` None is the application's own.
 
     Raises:
         RagError, StoreError: See `Answerer.ask`.
     """
-    listening, work = _begin(request, parts, asked)
+    listening, work = _begin(request, parts, asked, answerer)
     gone = asyncio.ensure_future(_hung_up(request))
     try:
         await _first_of(work, gone)
@@ -70,12 +74,14 @@ async def tell(request: Request, parts: Application, asked: AskRequest) -> Async
 
 
 def _begin(
-    request: Request, parts: Application, asked: AskRequest
+    request: Request, parts: Application, asked: AskRequest, answerer: Answerer | None = None
 ) -> "tuple[Listening, asyncio.Future[Answer]]":
     threads: AskingThreads = request.app.state.asking
     listening = Listening()
     measured = threads.metrics.answer
-    return listening, threads.start(lambda: measured(lambda: parts.answerer.ask(asked, listening)))
+    return listening, threads.start(
+        lambda: measured(lambda: (answerer or parts.answerer).ask(asked, listening))
+    )
 
 
 async def _hung_up(request: Request) -> None:

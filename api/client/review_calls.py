@@ -6,7 +6,7 @@ from uuid import UUID
 from api.client.calls import Call, Download, Listing
 from api.exports import Exported, ExportFormat
 from api.schemas.overview import OverviewView
-from api.schemas.queries import QueryView, ReplayBody, ReplayView
+from api.schemas.queries import ModelsView, QueryView, ReplayBody, ReplayView
 from api.schemas.queues import (
     AddedView,
     AgreementView,
@@ -146,3 +146,8 @@ def explain_query(q: str) -> Call[QueryView]:
 def replay(response_id: UUID, body: ReplayBody) -> Call[ReplayView]:
     """Ask a logged question again."""
     return Call("POST", f"/v1/responses/{response_id}/replay", ReplayView, body=body)
+
+
+def list_models() -> Call[ModelsView]:
+    """List the models that a logged question can be asked again of."""
+    return Call("GET", "/v1/responses/models", ModelsView)

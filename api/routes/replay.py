@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request
 
 from api.auth import AskerKey, Caller, Parts
 from api.build import Application
-from api.errors import OF_EVERY_ROUTE, problems
+from api.errors import OF_EVERY_ROUTE, BodyError, problems
 from api.routes.responses import check_may_see
 from api.schemas.answers import GenerationBody
-from api.schemas.queries import ReplayBody, ReplayView
+from api.schemas.queries import ModelsView, ReplayBody, ReplayView
 from api.telling import answer
-from rag.answer import AskRequest
+from rag.answer import Answerer, AskRequest
 from rag.errors import BusyError, GenerationError, GeneratorServiceError, QuestionError
 from rag.generator.settings import GenerationSettings
 from rag.retriever.widen import Expand
@@ -28,10 +28,17 @@ DELETED = "(deleted)"
 """Named where the corpus of a response is gone; no corpus can have this name and be found."""
 
 
+@router.get("/models", summary="List models to ask again")
+def list_models(parts: Parts, key: AskerKey) -> ModelsView:
+    """The models that a logged question can be asked again of, besides the one that answers."""
+    return ModelsView(models=parts.others.names)
+
+
 @router.post(
     "/{response_id}/replay",
     summary="Ask again",
     responses=problems(
+        BodyError,
         UnknownResponseError,
         UnknownCorpusError,
         EncoderMismatchError,
@@ -44,14 +51,16 @@ DELETED = "(deleted)"
 async def replay(
     response_id: UUID, body: ReplayBody, request: Request, parts: Parts, key: AskerKey
 ) -> ReplayView:
-    """Asks the question of a response again, with the documents and the model of today and the settings of
-    then, where you do not give others. A follow-up is asked as it was made to stand alone.
+    """Asks the question of a response again, with the documents of today, the model of today or another one,
+    and the settings of then, where you do not give others. A follow-up is asked as it was made to stand
+    alone.
 
     The new answer is logged as yours, in a conversation of its own; the old one stays as it is.
     """
     logged = await to_thread.run_sync(_logged, parts, response_id, key)
     asked = _asked_again(logged, body, key)
-    made = await answer(request, parts, asked)
+    other = None if body.model is None else _other(parts, body.model)
+    made = await answer(request, parts, asked, other)
     before = logged.summary
     return ReplayView(
         replayed=before.id,
@@ -61,6 +70,13 @@ async def replay(
         answer=made,
         asked=asked.question,
     )
+
+
+def _other(parts: Application, name: str) -> Answerer:
+    if name not in parts.others.names:
+        known = ", ".join(parts.others.names) or "none is set up, see RAG_OTHER_GENERATORS"
+        raise BodyError(f"model: there is no model {name!r} to ask again. There are: {known}.")
+    return parts.others.answerer(name)
 
 
 def _logged(parts: Application, response_id: UUID, key: Caller) -> Response:

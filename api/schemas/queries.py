@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from api.schemas.answers import AnswerView, GenerationBody
-from api.schemas.fields import Body, View
+from api.schemas.fields import Body, Text, View
 
 
 class TermView(View):
@@ -51,6 +51,14 @@ class ReplayBody(Body):
 
     top_k: int | None = None
     generation: GenerationBody | None = None
+    model: Text | None = None
+    """One of `GET /v1/responses/models`; null: the one that answers."""
+
+
+class ModelsView(View):
+    """The names of the models that a question can be asked again of, besides the one that answers."""
+
+    models: list[str]
 
 
 class ReplayView(View):

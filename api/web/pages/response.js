@@ -2,7 +2,7 @@
 
 import { abstention, answerText, documentLink, lightUp, sources, support } from "../answer.js";
 import { address, call, list } from "../api.js";
-import { field, h, moment, number, one, percent, svg, table } from "../dom.js";
+import { field, h, moment, number, one, percent, select, svg, table } from "../dom.js";
 import { difference } from "../diff.js";
 import { feedback } from "../feedback.js";
 import { attempt, start } from "../shell.js";
@@ -89,17 +89,19 @@ function explanation({ comment, details }) {
 function replay(response) {
   const result = h("div", { "aria-live": "polite" });
   const passages = h("input", { type: "number", min: "1", max: "20", value: String(response.parameters.top_k ?? 10) });
-  const form = h("form", { class: "row low" }, field("Passages to read", passages), h("button", { class: "main" }, "Replay"));
+  const model = select([["", "that of today"]]);
+  call("/v1/responses/models").then(({ models }) => model.append(...select(models).children), () => {});
+  const form = h("form", { class: "row low" }, field("Model", model), field("Passages to read", passages), h("button", { class: "main" }, "Replay"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     result.replaceChildren(h("p", { class: "note" }, "Asking again…"));
     attempt(result, async () => {
-      const again = await call(`/v1/responses/${response.id}/replay`, { method: "POST", body: { top_k: Number(passages.value) } });
+      const again = await call(`/v1/responses/${response.id}/replay`, { method: "POST", body: { top_k: Number(passages.value), model: model.value || null } });
       result.append(compared(response, again));
     });
   });
   return h("section", {}, h("h2", {}, "Replay"),
-    h("p", { class: "note" }, "Asks the same question with the model and the documents of today. The new answer is logged as yours."), form, result);
+    h("p", { class: "note" }, "Asks the same question with the documents of today and the model of your choice. The new answer is logged as yours."), form, result);
 }
 
 function compared(response, again) {
