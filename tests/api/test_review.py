@@ -141,6 +141,24 @@ def test_two_reviewers_work_through_a_queue_and_agree(
     assert agreement["alpha"] == pytest.approx(0.0)  # D_o = 2/4, D_e = 2·3·1/(4·3)
 
 
+def test_agreement_counts_only_what_its_reader_may_see(
+    rita: httpx.Client, administrator: httpx.Client, clients: Clients, handbook: str, definitions: None
+) -> None:
+    response_id = ask(clients.of(Role.READER), "How many days of leave are granted?")
+    queue = f"/v1/queues/{make_queue(rita)}"
+    rita.post(f"{queue}/items", json={"response_ids": [response_id]}).raise_for_status()
+    for client in (rita, clients.of(Role.REVIEWER, "ron")):
+        body = {"scores": [{"definition": "correct", "value": True, "source": "person"}]}
+        client.post(f"/v1/responses/{response_id}/scores", json=body).raise_for_status()
+    assert rita.get(f"{queue}/agreement").json()["scores"][0]["scored_twice"] == 1
+    for document in administrator.get("/v1/documents", params={"corpus": handbook}).json()["documents"]:
+        administrator.put(f"/v1/documents/{document['id']}/readers", json={}).raise_for_status()
+    assert rita.get(f"{queue}/agreement").json()["scores"] == []
+    assert rita.get("/v1/responses").json()["responses"] == []
+    assert rita.get("/v1/overview").json()["activity"] == []
+    assert len(administrator.get(f"{queue}/agreement").json()["scores"]) == 1
+
+
 def test_review_that_fails_stores_nothing(
     rita: httpx.Client, reader: httpx.Client, clients: Clients, handbook: str, definitions: None
 ) -> None:
