@@ -31,19 +31,24 @@ class Review {
       h("label", { class: "check" }, this.keys, "Use single keys"));
   }
 
-  /** Take the next item and show it. */
+  /** Take the next item and show it; until it is there to see, keys do nothing. */
   async next() {
-    await attempt(this.trouble, async () => {
+    this.item = null;
+    const came = await attempt(this.trouble, async () => {
       const { item, waiting } = await call(`/v1/queues/${id}/next`, { method: "POST" });
+      const response = item && (await call(`/v1/responses/${item.response_id}`));
       this.left.textContent = waiting === 1 ? "1 response is left for you" : `${waiting} responses are left for you`;
       this.item = item;
-      if (!item) {
-        this.place.replaceChildren(h("p", { class: "card", tabindex: "-1" }, "Nothing is left for you in this queue. ", h("a", { href: "/queue" }, "All queues")));
-        this.place.firstChild.focus();
-        return;
-      }
-      this.show(await call(`/v1/responses/${item.response_id}`));
+      if (item) this.show(response);
+      else this.end("Nothing is left for you in this queue. ", h("a", { href: "/queue" }, "All queues"));
+      return true;
     });
+    if (!came) this.end(button("Try again", () => this.next()));
+  }
+
+  end(...said) {
+    this.place.replaceChildren(h("p", { class: "card", tabindex: "-1" }, said));
+    this.place.firstChild.focus();
   }
 
   show(response) {
@@ -167,7 +172,7 @@ class Review {
   }
 
   async submit() {
-    if (this.sending) return;
+    if (this.sending || !this.item) return;
     this.sending = true;
     const saved = await attempt(this.trouble, () => call(`/v1/queues/${id}/items/${this.item.id}/submit`, { method: "POST", body: this.verdict() }));
     this.sending = false;
@@ -177,6 +182,7 @@ class Review {
   }
 
   async skip() {
+    if (!this.item) return;
     const skipped = await attempt(this.trouble, () => call(`/v1/queues/${id}/items/${this.item.id}/skip`, { method: "POST" }));
     if (skipped) await this.next();
   }

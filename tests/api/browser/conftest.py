@@ -6,6 +6,7 @@ checked by axe-core, which is not part of the project: GROUNDWORK_AXE names its 
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Screen:
         self.page = page
         self.complaints: list[str] = []
         self._url = url
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -69,6 +70,13 @@ class Screen:
         found.wait_for(state="visible")
         text: str = found.inner_text()
         return text
+
+    def until(self, expression: str, timeout_s: float = 60) -> None:
+        """Wait until a JavaScript expression is true; from outside, since the page lets no text be run."""
+        deadline = time.monotonic() + timeout_s
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < deadline, f"never true: {expression}"
+            time.sleep(0.05)
 
     def count(self, selector: str) -> int:
         """How many elements match."""

@@ -28,7 +28,7 @@ def test_login_with_the_keyboard_leads_on_and_out(browser: Any, clients: Clients
     assert person.page.url == f"{clients.url}/ask?corpus=x"
     assert person.complaints == []
     person.page.evaluate("fetch('/v1/sessions', {method: 'POST'}).then(r => (window.refused = r.status))")
-    person.page.wait_for_function("window.refused === 403")
+    person.until("window.refused === 403")
     person.page.get_by_role("button", name="Sign out").press("Enter")
     person.see("dialog")
     assert clients.url + "/login" not in person.page.url

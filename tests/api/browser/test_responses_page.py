@@ -26,7 +26,7 @@ def test_query_is_typed_and_shown_in_sidebar_and_address(
     person.reach(".query input")
     person.type("user:ada text:leave")
     person.press("Enter")
-    person.page.wait_for_function("document.querySelectorAll('tbody tr').length === 1")
+    person.until("document.querySelectorAll('tbody tr').length === 1")
     assert "q=user%3Aada" in person.page.url
     assert person.page.locator(".side input").input_value() == "ada"
     assert person.faults() == []
