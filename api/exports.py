@@ -10,6 +10,7 @@ import io
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
@@ -22,10 +23,11 @@ from store import conversations, corrections, scores
 from store.corrections import Correction
 from store.evaluations import EVALUATOR
 from store.postgres import Database
+from store.response_query import parse
 from store.responses import ResponseFilter, ResponseSummary
-from store.visibility import Reader, all_visible
+from store.visibility import Reader, hidden_documents
 
-RESPONSES_AT_ONCE = 250
+RESPONSES_AT_ONCE = 1_000
 PSEUDONYM_BYTES = 6
 
 Row = dict[str, Any]
@@ -73,6 +75,8 @@ def batches(
     database: Database, wanted: ResponseFilter, what: Exported, change: Change | None
 ) -> Iterator[list[Row]]:
     """The rows of the responses that a filter lets through, the newest first."""
+    if what is Exported.CORRECTIONS:
+        wanted = replace(wanted, terms=(*wanted.terms, *parse("corrected")))
     after, more = None, True
     while more:
         with database.transaction() as session:
@@ -126,15 +130,11 @@ def _corrected(
 ) -> Iterator[tuple[ResponseSummary, list[Correction]]]:
     """Responses with those of their corrections that quote nothing hidden."""
     kept = corrections.of_responses(session, [r.id for r in found])
+    quoted = {span.document_id for each in kept.values() for c in each for span in c.spans}
+    hidden = hidden_documents(session, quoted, reader)
     for response in found:
-        yield (
-            response,
-            [
-                c
-                for c in kept[response.id]
-                if all_visible(session, [span.document_id for span in c.spans], reader)
-            ],
-        )
+        shown = [c for c in kept[response.id] if hidden.isdisjoint(span.document_id for span in c.spans)]
+        yield response, shown
 
 
 def _corrections(session: Session, found: Sequence[ResponseSummary], reader: Reader | None) -> Iterator[Row]:

@@ -5,7 +5,7 @@ have a list of its own: then only those on it, and the managers of its corpus, c
 worked out by PostgreSQL for each statement, so a right that is taken away is gone for the next one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -105,10 +105,19 @@ def hidden_sources(
     return set(session.scalars(statement))
 
 
+def hidden_documents(session: Session, documents: Collection[UUID], reader: Reader | None) -> set[UUID]:
+    """Those of the documents that the reader may not see; those that are gone are not among them."""
+    if not documents or reader is None:
+        return set()
+    statement = select(DocumentRow.id).where(
+        among(DocumentRow.id, list(documents)), not_(document_visible(reader))
+    )
+    return set(session.scalars(statement))
+
+
 def all_visible(session: Session, documents: Sequence[UUID], reader: Reader | None) -> bool:
     """Whether the reader may see every one of these documents; those that are gone do not count."""
-    hidden = exists().where(among(DocumentRow.id, list(documents)), not_(document_visible(reader)))
-    return not session.scalar(select(hidden))
+    return not hidden_documents(session, documents, reader)
 
 
 def response_visible(reader: Reader | None) -> ColumnElement[bool]:
