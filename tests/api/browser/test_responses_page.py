@@ -70,6 +70,28 @@ def test_response_shows_what_made_it_and_is_replayed(
     assert "The answer is the same." in person.see(".card")
 
 
+def test_table_is_ordered_and_gets_columns_with_keys(
+    screen: Callable[..., Screen], reader: httpx.Client, handbook: str
+) -> None:
+    ask(reader, "How many days of leave are granted?")
+    ask(reader, "Who books trains?")
+    person = rita(screen, "/responses")
+    person.reach("th [data-by=probability]")
+    person.press("Enter")
+    person.until("document.querySelector('th[aria-sort=ascending] [data-by=probability]')")
+    person.press("Enter")
+    person.until("document.querySelector('th[aria-sort=descending] [data-by=probability]')")
+    assert "order=-probability" in person.page.url
+    person.page.keyboard.press("Shift+Tab")
+    columns = person.page.locator("details", has_text="Columns").locator("summary")
+    columns.focus()
+    person.press("Enter")
+    person.reach("details[open] .check input:not(:checked)")
+    person.press("Space")
+    person.until("document.querySelectorAll('th [data-by^=\"score.\"]').length === 2")
+    assert person.faults() == []
+
+
 def test_log_is_readable_on_a_telephone(
     screen: Callable[..., Screen], reader: httpx.Client, handbook: str
 ) -> None:
