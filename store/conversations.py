@@ -39,7 +39,7 @@ from store.tables import (
     UserRow,
     among,
 )
-from store.visibility import response_visible
+from store.visibility import response_open, response_visible
 
 
 def open_session(session: Session, user: str, corpus_id: int | None) -> UUID:
@@ -159,6 +159,23 @@ def matching(session: Session, filter: ResponseFilter) -> Select[UUID]:
     return (
         select(ResponseRow.id)
         .where(*_conditions(session, filter), response_visible(filter.reader))
+        .order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
+    )
+
+
+def newest(session: Session, filter: ResponseFilter) -> Select[*tuple[Any, ...]]:
+    """Select what a filter lets through, the newest first, as far as `response_open` does.
+
+    `response_shown` has still to look at those of the rows that are used.
+    """
+    return (
+        select(
+            ResponseRow.id,
+            ResponseRow.user_id,
+            ResponseRow.created_at,
+            ResponseRow.answerable_probability.label("probability"),
+        )
+        .where(*_conditions(session, filter), response_open(filter.reader))
         .order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
     )
 

@@ -12,6 +12,8 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
+    Double,
+    FromClause,
     Integer,
     Subquery,
     and_,
@@ -39,6 +41,7 @@ from store.tables import (
     ScoreDefinitionRow,
     ScoreRow,
 )
+from store.visibility import response_shown
 
 BINS = 20
 """Of probabilities and scores."""
@@ -154,7 +157,7 @@ def _cells(session: Session, filter: ResponseFilter, width_s: int, by: By) -> li
     at = _moment(found.c.created_at, width_s)
     positive = func.nullif(func.greatest(found.c.total_ms, 0.0), 0.0)
     step = cast(func.floor(func.ln(positive) * (STEPS / math.log(2))), Integer)
-    place = case((found.c.probability.is_not(None), _bin(found.c.probability, 0, 1)))
+    place = case((found.c.probability.is_not(None), _bin(found.c.probability, 0.0, 1.0)))
     keys = [at, series, found.c.abstained, step, place]
     statement = select(*keys, func.count(), func.sum(found.c.probability)).select_from(joined)
     grouped = [key for key in keys if by is not By.NOTHING or key is not series]  # not by a constant
@@ -204,7 +207,7 @@ def risk_coverage(session: Session, filter: ResponseFilter) -> list[RiskPoint]:
 
     An answer is wrong that somebody gave a thumb down, corrected, or scored with a no.
     """
-    newest = _newest(session, filter)
+    newest = conversations.newest(session, filter).limit(NEWEST).subquery("newest")
     thumbs = select(
         FeedbackRow.response_id,
         or_(func.coalesce(FeedbackRow.thumb == "down", false()), FeedbackRow.correction.is_not(None)).label(
@@ -217,12 +220,19 @@ def risk_coverage(session: Session, filter: ResponseFilter) -> list[RiskPoint]:
         .where(_current_of_persons(), ScoreDefinitionRow.kind == "boolean")
     )
     verdicts = union_all(thumbs, scored).subquery()
-    statement = (
-        select(newest.c.probability, func.bool_or(verdicts.c.wrong))
+    judged = (
+        select(
+            newest.c.id, newest.c.user_id, newest.c.probability, func.bool_or(verdicts.c.wrong).label("wrong")
+        )
         .join(verdicts, verdicts.c.response_id == newest.c.id)
         .where(newest.c.probability.is_not(None))
-        .group_by(newest.c.id, newest.c.probability)
-        .order_by(newest.c.probability.desc())
+        .group_by(newest.c.id, newest.c.user_id, newest.c.probability)
+        .subquery("judged")
+    )
+    statement = (
+        select(judged.c.probability, judged.c.wrong)
+        .where(_shown(filter, judged))
+        .order_by(judged.c.probability.desc())
     )
     return curve([(probability, wrong) for probability, wrong in session.execute(statement)])
 
@@ -300,14 +310,10 @@ def _figures(session: Session, filter: ResponseFilter) -> Subquery:
     return matching.with_only_columns(*columns, maintain_column_froms=True).subquery("figures")
 
 
-def _newest(session: Session, filter: ResponseFilter) -> Subquery:
-    columns = (
-        ResponseRow.id,
-        ResponseRow.created_at,
-        ResponseRow.answerable_probability.label("probability"),
-    )
-    matching = conversations.matching(session, filter)
-    return matching.with_only_columns(*columns, maintain_column_froms=True).limit(NEWEST).subquery("newest")
+def _shown(filter: ResponseFilter, found: FromClause) -> ColumnElement[bool]:
+    """The condition that the reader may see a response; it is worked out for one after the other."""
+    shown = response_shown(filter.reader, found.c)
+    return true() if shown is None else shown
 
 
 def _newest_of_each(
@@ -315,19 +321,17 @@ def _newest_of_each(
 ) -> Subquery:
     """The newest responses of each time, as many of each as make `SCORED` of all of them."""
     kept = sorted(set(times), reverse=True)[:SCORED]
-    begins = func.unnest(literal(kept, ARRAY(DateTime(timezone=True)))).table_valued("begin").alias("times")
-    begin = cast(begins.c.begin, DateTime(timezone=True))
-    columns = (ResponseRow.id, ResponseRow.created_at)
-    matching = conversations.matching(session, filter)
+    begins = func.unnest(literal(kept, ARRAY(DateTime(timezone=True)))).table_valued("begin")
+    each = begins.render_derived(name="times")
+    begin = cast(each.c.begin, DateTime(timezone=True))
     of_one = (
-        matching.with_only_columns(*columns, maintain_column_froms=True)
+        conversations.newest(session, filter)
         .where(ResponseRow.created_at >= begin, ResponseRow.created_at < begin + timedelta(seconds=width_s))
         .limit(math.ceil(SCORED / max(1, len(kept))))
         .lateral("of_one")
     )
-    return (
-        select(of_one.c.id, of_one.c.created_at).select_from(begins.join(of_one, true())).subquery("newest")
-    )
+    found = select(of_one.c.id, of_one.c.created_at).select_from(each.join(of_one, true()))
+    return found.where(_shown(filter, of_one)).subquery("newest")
 
 
 def _series(figures: Subquery, by: By) -> tuple[ColumnElement[str], Any]:
@@ -350,8 +354,8 @@ def _current_of_persons() -> ColumnElement[bool]:
 
 
 def _moment(column: Any, width_s: int) -> ColumnElement[int]:
-    epoch = func.date_part("epoch", column)  # a double; EXTRACT gives an exact number, which is slow
-    return cast(func.floor(epoch / literal(width_s, literal_execute=True)), BigInteger)
+    epoch = func.date_part("epoch", column, type_=Double())  # EXTRACT gives an exact number, which is slow
+    return cast(func.floor(epoch / literal(float(width_s), Double(), literal_execute=True)), BigInteger)
 
 
 def _time(moment: int, width_s: int) -> datetime:
@@ -359,7 +363,7 @@ def _time(moment: int, width_s: int) -> datetime:
 
 
 def _bin(column: Any, low: Any, high: Any) -> ColumnElement[int]:
-    share = (column - low) / func.nullif(high - low, 0)
+    share = (column - low) / func.nullif(high - low, 0.0, type_=Double())
     return func.least(BINS - 1, func.greatest(0, cast(func.floor(share * BINS), Integer)))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import isfinite
 from typing import Any
 from uuid import UUID
@@ -11,13 +12,17 @@ from sqlalchemy.orm import Session, aliased
 
 from store.errors import InvalidCursorError
 from store.positions import parse_position, position
-from store.tables import ResponseRow, ScoreDefinitionRow, ScoreRow
+from store.tables import ResponseRow, ScoreDefinitionRow, ScoreRow, among
 from store.visibility import Reader, response_open, response_shown
 
 NEWEST = "newest"
 SCORE = "score."
 PATTERN = r"^(newest|-?probability|-?latency|-?score\.[\w.-]{1,200})$"
 """Orders as they are written: the newest first, or by a figure, the lowest first; `-` turns that round."""
+
+
+GROWTH, MOST_AT_ONCE = 4, 5_000
+"""How many more are looked at each time where many are hidden, and at most."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +66,32 @@ def places(
     statement, value = _valued(order)
     is_newest = order.by == NEWEST
     descending = order.descending or is_newest
-    if after is not None:
-        reached = tuple_(*_reached(after, is_newest=is_newest, value=value))
-        place = tuple_(value, ResponseRow.id)
-        statement = statement.where(place < reached if descending else place > reached)
-    met = statement.where(*conditions, response_open(reader))
-    inner = met.add_columns(ResponseRow.user_id).order_by(
+    ordered = statement.where(*conditions, response_open(reader)).order_by(
         *_ordered(value, ResponseRow.id, descending=descending)
     )
-    found = inner.subquery("found")
-    shown = response_shown(reader, found.c)
-    if shown is None:
-        return [Place(*row[:2]) for row in session.execute(inner.limit(limit))]
-    outer = select(found.c.id, found.c.value).where(shown)
-    rows = session.execute(
-        outer.order_by(*_ordered(found.c.value, found.c.id, descending=descending)).limit(limit)
-    )
-    return [Place(*row) for row in rows]
+    last = None if after is None else _reached(after, is_newest=is_newest)
+    found: list[Place] = []
+    size = limit
+    while True:
+        some = ordered
+        if last is not None:
+            here, reached = tuple_(value, ResponseRow.id), tuple_(_exact(last.value, value), last.id)
+            some = some.where(here < reached if descending else here > reached)
+        rows = [Place(*row) for row in session.execute(some.limit(size))]
+        found += _shown(session, rows, reader)
+        if len(rows) < size or len(found) >= limit:
+            return found[:limit]
+        last, size = rows[-1], min(size * GROWTH, MOST_AT_ONCE)
+
+
+def _shown(session: Session, rows: list[Place], reader: Reader | None) -> list[Place]:
+    """Those of the responses of which nothing is hidden from the reader."""
+    shown = response_shown(reader, ResponseRow)
+    if shown is None or not rows:
+        return rows
+    ids = select(ResponseRow.id).where(among(ResponseRow.id, [row.id for row in rows]), shown)
+    visible = set(session.scalars(ids))
+    return [row for row in rows if row.id in visible]
 
 
 def _ordered(value: Any, id: Any, *, descending: bool) -> list[Any]:
@@ -129,9 +143,10 @@ def _by_score(order: ResponseOrder) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _reached(after: str, *, is_newest: bool, value: Any) -> tuple[Any, UUID]:
+def _reached(after: str, *, is_newest: bool) -> Place:
     if is_newest:
-        return parse_position(after)
+        moment, response_id = parse_position(after)
+        return Place(response_id, moment)
     figure, _, id = after.partition("_")
     try:
         number, response_id = float(figure), UUID(id)
@@ -139,5 +154,11 @@ def _reached(after: str, *, is_newest: bool, value: Any) -> tuple[Any, UUID]:
         raise InvalidCursorError(after) from None
     if not isfinite(number):
         raise InvalidCursorError(after)
-    # In the column's own precision, or the last one of the page before would come again.
-    return cast(number, REAL if isinstance(value.type, REAL) else Double), response_id
+    return Place(response_id, number)
+
+
+def _exact(value: Any, column: Any) -> Any:
+    """A value in the column's own precision, or the last one of the page before would come again."""
+    if isinstance(value, datetime):
+        return value
+    return cast(value, REAL if isinstance(column.type, REAL) else Double)
