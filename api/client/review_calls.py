@@ -148,6 +148,6 @@ def replay(response_id: UUID, body: ReplayBody) -> Call[ReplayView]:
     return Call("POST", f"/v1/responses/{response_id}/replay", ReplayView, body=body)
 
 
-def list_models() -> Call[ModelsView]:
+def list_models_to_ask_again() -> Call[ModelsView]:
     """List the models that a logged question can be asked again of."""
     return Call("GET", "/v1/responses/models", ModelsView)

@@ -29,7 +29,7 @@ DELETED = "(deleted)"
 
 
 @router.get("/models", summary="List models to ask again")
-def list_models(parts: Parts, key: AskerKey) -> ModelsView:
+def list_models_to_ask_again(parts: Parts, key: AskerKey) -> ModelsView:
     """The models that a logged question can be asked again of, besides the one that answers."""
     return ModelsView(models=parts.others.names)
 
