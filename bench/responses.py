@@ -226,7 +226,7 @@ def exports(client: httpx.Client, arguments: argparse.Namespace) -> Iterator[dic
 
 def _server(port: int) -> psutil.Process:
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr[1] == port:
+        if connection.status == psutil.CONN_LISTEN and getattr(connection.laddr, "port", None) == port:
             return psutil.Process(connection.pid)
     raise RuntimeError(f"nothing listens on port {port}")
 

@@ -158,7 +158,7 @@ def _cells(session: Session, filter: ResponseFilter, width_s: int, by: By) -> li
     positive = func.nullif(func.greatest(found.c.total_ms, 0.0), 0.0)
     step = cast(func.floor(func.ln(positive) * (STEPS / math.log(2))), Integer)
     place = case((found.c.probability.is_not(None), _bin(found.c.probability, 0.0, 1.0)))
-    keys = [at, series, found.c.abstained, step, place]
+    keys: list[Any] = [at, series, found.c.abstained, step, place]
     statement = select(*keys, func.count(), func.sum(found.c.probability)).select_from(joined)
     grouped = [key for key in keys if by is not By.NOTHING or key is not series]  # not by a constant
     return [_Cell(*row) for row in session.execute(statement.group_by(*grouped))]
@@ -354,7 +354,9 @@ def _current_of_persons() -> ColumnElement[bool]:
 
 
 def _moment(column: Any, width_s: int) -> ColumnElement[int]:
-    epoch = func.date_part("epoch", column, type_=Double())  # EXTRACT gives an exact number, which is slow
+    epoch: ColumnElement[float] = func.date_part(
+        "epoch", column, type_=Double()
+    )  # EXTRACT gives an exact number, which is slow
     return cast(func.floor(epoch / literal(float(width_s), Double(), literal_execute=True)), BigInteger)
 
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 
 from api.auth import AskerKey, Caller, Parts
 from api.build import Application
-from api.errors import OF_EVERY_ROUTE, BodyError, problems
+from api.errors import OF_EVERY_ROUTE, problems
+from api.refusals import BodyError
 from api.routes.responses import check_may_see
 from api.schemas.answers import GenerationBody
 from api.schemas.queries import ModelsView, ReplayBody, ReplayView
