@@ -161,7 +161,8 @@ def _cells(session: Session, filter: ResponseFilter, width_s: int, by: By) -> li
     keys: list[Any] = [at, series, found.c.abstained, step, place]
     statement = select(*keys, func.count(), func.sum(found.c.probability)).select_from(joined)
     grouped = [key for key in keys if by is not By.NOTHING or key is not series]  # not by a constant
-    return [_Cell(*row) for row in session.execute(statement.group_by(*grouped))]
+    rows: Sequence[Any] = session.execute(statement.group_by(*grouped)).all()
+    return [_Cell(*row) for row in rows]
 
 
 def _activity(cells: Sequence[_Cell], width_s: int) -> tuple[Activity, ...]:
@@ -354,9 +355,8 @@ def _current_of_persons() -> ColumnElement[bool]:
 
 
 def _moment(column: Any, width_s: int) -> ColumnElement[int]:
-    epoch: ColumnElement[float] = func.date_part(
-        "epoch", column, type_=Double()
-    )  # EXTRACT gives an exact number, which is slow
+    # EXTRACT gives an exact number, which is slow.
+    epoch: ColumnElement[float] = func.date_part("epoch", column, type_=Double())
     return cast(func.floor(epoch / literal(float(width_s), Double(), literal_execute=True)), BigInteger)
 
 
