@@ -101,6 +101,7 @@ def test_promised_routes_are_there(schema: dict[str, Any]) -> None:
         "/v1/queues/{queue_id}/agreement",
         "/v1/responses",
         "/v1/responses/export",
+        "/v1/responses/models",
         "/v1/responses/query",
         "/v1/overview",
         "/v1/responses/{response_id}/replay",

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import Text, cast, func, update
 
+from store.postgres import Database
+from store.tables import ResponseRow
 from store.types import Role
 from tests.api.browser.conftest import Screen
 from tests.api.conftest import Clients
@@ -27,7 +30,7 @@ QUESTIONS = (
 )
 
 
-def fill(clients: Clients, contributor: httpx.Client, handbook: str) -> dict[str, str]:
+def fill(clients: Clients, contributor: httpx.Client, database: Database, handbook: str) -> dict[str, str]:
     """Documents, answers, reviews, a queue, a job, users; returns the addresses of pages about one thing."""
     for name in ("access", "review", "pages", "privacy", "scores"):
         body = {"corpus": handbook, "source": f"docs/{name}.md", "title": name.capitalize()}
@@ -39,6 +42,9 @@ def fill(clients: Clients, contributor: httpx.Client, handbook: str) -> dict[str
     job = contributor.post("/v1/jobs", data={"corpus": handbook}, files=files).raise_for_status().json()
     rita, root = clients.of(Role.REVIEWER, "rita"), clients.of(Role.ADMINISTRATOR, "root")
     asked = [ask(clients.of(Role.READER, "ada" if i % 2 else "bob"), q) for i, q in enumerate(QUESTIONS)]
+    with database.transaction() as session:  # as if asked on several days
+        days_ago = func.make_interval(0, 0, 0, func.ascii(cast(ResponseRow.id, Text)) % 9)
+        session.execute(update(ResponseRow).values(created_at=ResponseRow.created_at - days_ago))
     for body in (
         {"name": "correct", "kind": "boolean", "description": "Is it what the sources say?"},
         {"name": "tone", "kind": "categorical", "categories": ["kind", "neutral", "rude"]},
@@ -63,9 +69,15 @@ def fill(clients: Clients, contributor: httpx.Client, handbook: str) -> dict[str
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_page_is_without_fault(
-    screen: Callable[..., Screen], clients: Clients, contributor: httpx.Client, handbook: str, dark: bool
+    screen: Callable[..., Screen],
+    clients: Clients,
+    contributor: httpx.Client,
+    database: Database,
+    handbook: str,
+    *,
+    dark: bool,
 ) -> None:
-    of_one = fill(clients, contributor, handbook)
+    of_one = fill(clients, contributor, database, handbook)
     plain = ("responses", "queue", "overview", "documents", "duplicates", "jobs", "users", "keys", "audit")
     person = screen(Role.ADMINISTRATOR, "root", dark=dark)
     person.open("/ask")
