@@ -35,7 +35,7 @@ DESCRIPTIONS = {
     NOVELTY: "How much of the answer stands in what it was given rather than anywhere else.",
     OVERALL: "The geometric mean of groundedness, answerability and retrieval confidence.",
 }
-RULES = "2"
+RULES = "1"
 """The version of what is worked out by rules; a change of any of them is another version."""
 SHORT_WORDS = 4
 """A shorter answer is compared with the question in the sentence that it was copied from."""

@@ -3,7 +3,6 @@
 These are also the floor: `lexical_support` needs no model.
 """
 
-import re
 from dataclasses import dataclass
 
 from rag.generator.words import FUNCTION_WORDS, WORD
@@ -12,8 +11,6 @@ from store.index.analysis import Analysis
 SPEAKER = frozenset({"i", "my", "me", "mine", "we", "our", "us", "you", "your", "yours"})
 """Words by which a speaker speaks of himself or to another: no document bears them out."""
 FEATURES = 9
-SUBJECT = re.compile(r"(?:The |An? )?[A-Z][\w'-]*(?: (?:of |the |de |and )?[A-Z][\w'-]*)*")
-"""The name that a claim begins with."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +36,6 @@ class Lexicon:
     def lexical_support(self, evidence: str, claim: str) -> float:
         """The share, 0 to 1, of the claim's content words that the evidence has; 1 where it has none."""
         return _share(self.words(claim).stems, self.words(evidence).stems)
-
-    def is_strange(self, evidence: str, claim: str) -> bool:
-        """Whether the claim has a number, or a name behind what it is about, that the evidence has not.
-
-        What a claim begins with is what it is about, which evidence often leaves unsaid.
-        """
-        have = self.words(evidence)
-        there = frozenset(have.all)
-        begins = SUBJECT.match(claim)
-        subject_end = begins.end() if begins else 0
-        for match in WORD.finditer(claim):
-            word = match[0].lower()
-            is_name = match[0][0].isupper() and len(word) > 1 and match.start() >= subject_end
-            if word in there or word in FUNCTION_WORDS:
-                continue
-            if word[0].isdigit() or (is_name and self.words(word).stems.isdisjoint(have.stems)):
-                return True
-        return False
 
     def features(self, evidence: str, claim: str) -> list[float]:
         """FEATURES numbers, each between 0 and 1."""

@@ -91,22 +91,6 @@ def test_features_tell_copied_from_foreign_words() -> None:
     assert lexicon.lexical_support(SKY, "The towers are opening.") == 1  # by stems
 
 
-@pytest.mark.parametrize(
-    ("claim", "is_strange"),
-    [
-        ("Anna was born in Graz in 1950.", False),
-        ("Anna was born in Linz in 1950.", True),
-        ("Anna was born in Graz in 1951.", True),
-        ("The singer was born in Graz.", False),
-        ("Bertha was born in Graz.", False),  # whom it is about, evidence often leaves unsaid
-        ("I was born in Graz.", False),
-        ("", False),
-    ],
-)
-def test_names_and_numbers_that_evidence_lacks_are_strange(claim: str, is_strange: bool) -> None:
-    assert Lexicon().is_strange("Anna, a singer, was born in Graz (1950).", claim) is is_strange
-
-
 def test_long_evidence_is_read_in_windows_that_overlap() -> None:
     reader = PairReader(SMALL)
     [short], long = reader.read([("A tower.", "High."), ("tower " * 60, "High.")])
