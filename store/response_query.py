@@ -269,7 +269,7 @@ def _condition(term: Term, value: str, means: Meanings) -> ColumnElement[bool]:
     assert field is not None, "terms are checked when they are parsed"
     read = READ[field.kind](term, value)
     if field.kind == "score":
-        return _has_score(term, read, means.definition_of(term.field.removeprefix(SCORE)))
+        return _has_score(term, read, means)
     if term.field == "text":
         return means.holds_text(read)
     if term.field in FEEDBACK:
@@ -304,16 +304,20 @@ def with_id(field: str, value: Any) -> Any:
     return value
 
 
-def _has_score(term: Term, value: float | str, definition: UUID | None) -> ColumnElement[bool]:
+def _has_score(term: Term, value: float | str, means: Meanings) -> ColumnElement[bool]:
     column = ScoreRow.label if isinstance(value, str) else ScoreRow.number
+    definition = means.definition_of(term.field.removeprefix(SCORE))
     if definition is None:
         return false()
-    return (
-        select(ScoreRow.id)
-        .where(ScoreRow.response_id == ResponseRow.id, ScoreRow.superseded_at.is_(None))
-        .where(ScoreRow.definition_id == definition, OPERATORS[term.operator](column, value))
-        .exists()
+    scored = select(ScoreRow.response_id).where(
+        ScoreRow.definition_id == definition,
+        ScoreRow.superseded_at.is_(None),
+        OPERATORS[term.operator](column, value),
     )
+    if means.is_small(scored):
+        return ResponseRow.id.in_(scored)
+    # OFFSET keeps PostgreSQL, which takes all scores to spread alike, from gathering them first.
+    return scored.where(ScoreRow.response_id == ResponseRow.id).correlate(ResponseRow).offset(0).exists()
 
 
 FEEDBACK = ("thumb", "commented", "corrected", "reviewed")
