@@ -71,9 +71,11 @@ class Responses {
   /** Write the table anew from what was fetched. */
   draw() {
     const { chosen } = this.columns;
+    const focused = document.activeElement?.dataset.by;
     this.heads.replaceChildren(
       this.head("Asked", ""), head("User"), head("Question"), head("Answer"), this.head("Probability", "probability"),
       ...chosen.map((name) => this.head(name.replaceAll("_", " "), `score.${name}`)), this.head("Time", "latency"), head("Corpus"));
+    if (focused !== undefined) this.heads.querySelector(`[data-by="${focused}"]`)?.focus();
     this.rows.replaceChildren(...this.found.map((response) => row(response, chosen)));
   }
 
@@ -81,10 +83,7 @@ class Responses {
   head(text, by) {
     const direction = { [by]: "ascending", [`-${by}`]: "descending" }[this.order] ?? "none";
     const next = by && direction === "ascending" ? `-${by}` : by;
-    const order = async () => {
-      await this.go(this.query, next);
-      this.heads.querySelector(`[data-by="${by}"]`)?.focus();
-    };
+    const order = () => this.go(this.query, next);
     const shown = by ? direction : this.order ? "none" : "descending";
     return h("th", { scope: "col", "aria-sort": shown }, button(text, order, { class: "sort", data: { by } }));
   }
