@@ -41,6 +41,9 @@ class Calibration:
     bias: float = 0.0
     missing_weight: float = 0.0
     """Weighs the share of the question's content words that the sentence pointed at, and its title, lack."""
+    titled_weight: float = 0.0
+    """Weighs the share of passages with a title: where unanswerable questions were mostly learned on titled
+    passages, a title lowers the model's trust in any of them."""
     threshold: float = 0.5
     """Below this probability the system abstains."""
     risk: float | None = None
@@ -49,7 +52,12 @@ class Calibration:
     """The share of development questions that were answered at that threshold."""
 
     def probability(
-        self, null_log_odds: float, relevance: float, passages: int, missing_share: float = 0.0
+        self,
+        null_log_odds: float,
+        relevance: float,
+        passages: int,
+        missing_share: float = 0.0,
+        titled_share: float = 0.0,
     ) -> float:
         """Between 0 and 1.
 
@@ -58,12 +66,14 @@ class Calibration:
             relevance: the largest relevance logit of the passages.
             passages: how many were read.
             missing_share: how many of the question's content words the sentence pointed at lacks, 0 to 1.
+            titled_share: how many of the passages have a title, 0 to 1.
         """
         return sigmoid(
             self.null_weight * null_log_odds
             + self.relevance_weight * relevance
             + self.passages_weight * math.log(passages)
             + self.missing_weight * missing_share
+            + self.titled_weight * titled_share
             + self.bias
         )
 
@@ -259,8 +269,9 @@ class LocalGenerator:
         """The calibrated probability that the passages hold the answer."""
         by_passage = best_of_windows(reading, outlook)
         missing_share = self._missing_share(reading, focus_of(reading, outlook))
+        titled_share = sum(bool(p.title) for p in reading.passages) / len(reading.passages)
         return self.calibration.probability(
-            outlook.null_log_odds, max(by_passage), len(by_passage), missing_share
+            outlook.null_log_odds, max(by_passage), len(by_passage), missing_share, titled_share
         )
 
     def _missing_share(self, reading: Reading, focus: tuple[int, int] | None) -> float:

@@ -30,6 +30,7 @@ class Signals:
     answerable: bool
     f1: float
     missing_share: float = 0.0
+    titled_share: float = 0.0
 
 
 def observe(generator: LocalGenerator, examples: Sequence[Example], batch_size: int = 2) -> list[Signals]:
@@ -52,6 +53,7 @@ def _signals(example: Example, generated: Generated) -> Signals:
         answerable=example.answerable,
         f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
         missing_share=generated.missing_share,
+        titled_share=sum(bool(p.title) for p in example.passages) / len(example.passages),
     )
 
 
@@ -69,7 +71,9 @@ def keep_within(calibration: Calibration, signals: Sequence[Signals], risk: floa
     answerable = np.array([s.answerable for s in signals])
     probability = np.array(
         [
-            calibration.probability(s.null_log_odds, s.relevance_logit, s.passages, s.missing_share)
+            calibration.probability(
+                s.null_log_odds, s.relevance_logit, s.passages, s.missing_share, s.titled_share
+            )
             for s in signals
         ]
     )
@@ -102,16 +106,20 @@ def calibrate(signals: Sequence[Signals]) -> Calibration:
             f"of {len(labels)} held-out examples, {sum(labels)} are answerable: both kinds are needed"
         )
     x: Floats = np.array(
-        [(s.null_log_odds, s.relevance_logit, np.log(s.passages), s.missing_share) for s in signals]
+        [
+            (s.null_log_odds, s.relevance_logit, np.log(s.passages), s.missing_share, s.titled_share)
+            for s in signals
+        ]
     )
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels, sample_weight=_shares(signals))
-    null, relevance, passages, missing = map(float, fitted.coef_[0])
+    null, relevance, passages, missing, titled = map(float, fitted.coef_[0])
     right = float(np.mean([s.f1 >= RIGHT_F1 for s in signals if s.answerable]))
     return Calibration(
         null_weight=null,
         relevance_weight=relevance,
         passages_weight=passages,
         missing_weight=missing,
+        titled_weight=titled,
         bias=float(fitted.intercept_[0]),
         threshold=min(MOST_WANTED, WRONG_COSTS / (1 + WRONG_COSTS) / max(right, 1e-9)),
     )

@@ -62,6 +62,11 @@ def gather(sources: Sequence[Source], mixture: Mixture, seed: int) -> Split:
 def _untitled(example: Example, mixture: Mixture, rng: random.Random) -> Example:
     if not mixture.untitled_share or rng.random() >= mixture.untitled_share:
         return example
+    return untitled(example)
+
+
+def untitled(example: Example) -> Example:
+    """The example without the titles of its passages."""
     return replace(example, passages=tuple(replace(p, title="") for p in example.passages))
 
 

@@ -143,6 +143,16 @@ def test_calibration_counts_passages_and_two_of_three_as_answerable() -> None:
     assert fitted.probability(3.0, 0.0, 10) == pytest.approx(2 / 3, abs=0.1)
 
 
+def test_calibration_sets_aside_what_a_title_alone_does() -> None:
+    """Titled passages have null log-odds that are higher by 2, whether they hold the answer or not."""
+    steps = [(n / 5 - 1.9, n + noise < 10) for n in range(20) for noise in (-4, -2, 0, 2, 4)]
+    bare = [Signals(null, 0.0, 1, answerable, 0.0) for null, answerable in steps]
+    titled = [replace(s, null_log_odds=s.null_log_odds + 2, titled_share=1.0) for s in bare]
+    fitted = calibrate([*bare, *titled])
+    assert fitted.probability(0.0, 0.0, 1) == pytest.approx(2 / 3, abs=0.1)
+    assert fitted.probability(2.0, 0.0, 1, titled_share=1.0) == pytest.approx(2 / 3, abs=0.1)
+
+
 def test_the_threshold_is_where_an_answer_is_worth_its_risk() -> None:
     """Where three of four answers to answerable questions are right, one is given from 1/3 : 3/4 on."""
     signals = [Signals(-n / 10, 0.0, 1, n % 3 > 0, float(n % 4 > 0)) for n in range(60)]
