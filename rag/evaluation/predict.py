@@ -23,6 +23,7 @@ Retrieve = Callable[[str], list[Passage]]
 """A question to the passages to read, best first."""
 
 VERDICTS = ("yes", "no")
+SHORT = GenerationSettings(style=Style.SPAN)
 _BARE = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
 _REASONED = re.compile(r"\W*(?:yes|no)\s*[,.;:–—-]\s*\w", re.IGNORECASE)
 
@@ -37,6 +38,8 @@ class Prediction:
     expected: tuple[str, ...]
     answerable: bool
     answer: str
+    short_answer: str
+    """The span that exact match and F1 are of: the answer itself, except where a full one was asked for."""
     answerable_probability: float
     exact: float
     f1: float
@@ -76,7 +79,8 @@ def predict(
         retrieve: finds the passages to read; None reads the example's own.
         support: judges the citations.
         style: the form of the answer; None is a span, or where a full answer is expected what the question
-            asks for.
+            asks for. Where a short one is expected as well, a span is asked for besides: exact match, F1 and
+            the verdict are its own, the other figures those of the full answer.
     """
     settings = GenerationSettings(style=style or _form(example))
     begun = time.perf_counter()
@@ -84,6 +88,8 @@ def predict(
     generated = generator.generate(example.question, passages, settings)
     latency_ms = (time.perf_counter() - begun) * 1000
     answer = generated.text
+    both = style is None and bool(example.answers) and settings.style != Style.SPAN
+    short = generator.generate(example.question, passages, SHORT).text if both else answer
     expected = tuple(a.text for a in example.answers) or tuple(filter(None, [example.full_answer]))
     citations = tuple(_citations(generated, passages))
     sentences = _sentences(generated, citations, passages)
@@ -94,11 +100,12 @@ def predict(
         expected=expected,
         answerable=example.answerable,
         answer=answer,
+        short_answer=short,
         answerable_probability=generated.answerable_probability,
-        exact=max((exact_match(answer, e) for e in expected), default=0.0),
-        f1=max((token_f1(answer, e) for e in expected), default=0.0),
+        exact=max((exact_match(short, e) for e in expected), default=0.0),
+        f1=max((token_f1(short, e) for e in expected), default=0.0),
         rouge_l=rouge_l(answer, example.full_answer) if example.full_answer else None,
-        verdict_right=_verdict_right(answer, expected),
+        verdict_right=_verdict_right(short, expected),
         citations=citations,
         correct_citations=sum(holds_answer(passages[c.passage].text, example) for c in citations),
         verified_citations=sum(passages[c.passage].text[c.start : c.end] == c.quote for c in citations),

@@ -108,6 +108,13 @@ def test_answers_have_the_style_that_is_asked_for(
     assert answers == expected
 
 
+def test_short_answers_are_measured_beside_full_ones(tmp_path: Path) -> None:
+    path = tmp_path / "ships.jsonl"
+    path.write_text(json.dumps(line(1, full_answer="auto", answers=[{"text": "span", "start": -1}])) + "\n")
+    figures = evaluate_qa([path], Stylish())["sets"]["ships"]
+    assert (figures["em"], figures["f1"], figures["rouge_l"]) == (100, 100, 1)
+
+
 def sentence(text: str, supported: bool, *unsupported_words: str) -> AnswerSentence:
     return AnswerSentence(text, 0, len(text), supported, (1,), unsupported_words)
 
