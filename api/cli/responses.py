@@ -30,8 +30,8 @@ def list_responses(
     as_json: AsJson = False,
 ) -> None:
     """List responses, newest first."""
-    from api.schemas.log import ResponseSummaryView, ResponsesView
-    from store import conversations
+    from api.schemas.log import ListedResponseView, ResponsesView
+    from store import conversations, scores
     from store.responses import ResponseFilter
 
     wanted = ResponseFilter(
@@ -46,8 +46,9 @@ def list_responses(
     )
     with running(data_dir) as application, application.database.transaction() as session:
         page = conversations.list_responses(session, wanted, after=cursor, limit=limit)
+        given = scores.values_of(session, [found.id for found in page.responses])
     if as_json:
-        views = [ResponseSummaryView.model_validate(response) for response in page.responses]
+        views = [ListedResponseView.of(found, given[found.id]) for found in page.responses]
         print_json(ResponsesView(responses=views, next=page.next))
         return
     rows = [
