@@ -100,7 +100,7 @@ def page(session: Session, *, after: str | None, limit: int, group: UUID | None 
     Raises:
         InvalidCursorError: `after` is no position in this list.
     """
-    statement = _users()
+    statement = _users().add_columns(UserRow.created_at, UserRow.id)
     if group is not None:
         inside = select(MemberRow.user_id).where(MemberRow.group_id == group)
         statement = statement.where(UserRow.id.in_(inside))

@@ -6,7 +6,7 @@ from uuid import UUID
 from api.client.calls import Call, Download, Listing
 from api.exports import Exported, ExportFormat
 from api.schemas.overview import OverviewView
-from api.schemas.queries import ModelsView, QueryView, ReplayBody, ReplayView
+from api.schemas.queries import OtherModelsView, QueryView, ReplayBody, ReplayView
 from api.schemas.queues import (
     AddedView,
     AgreementView,
@@ -148,6 +148,6 @@ def replay(response_id: UUID, body: ReplayBody) -> Call[ReplayView]:
     return Call("POST", f"/v1/responses/{response_id}/replay", ReplayView, body=body)
 
 
-def list_models_to_ask_again() -> Call[ModelsView]:
+def list_models_to_ask_again() -> Call[OtherModelsView]:
     """List the models that a logged question can be asked again of."""
-    return Call("GET", "/v1/responses/models", ModelsView)
+    return Call("GET", "/v1/responses/models", OtherModelsView)

@@ -13,7 +13,7 @@ from api.errors import OF_EVERY_ROUTE, problems
 from api.refusals import BodyError
 from api.routes.responses import check_may_see
 from api.schemas.answers import GenerationBody
-from api.schemas.queries import ModelsView, ReplayBody, ReplayView
+from api.schemas.queries import OtherModelsView, ReplayBody, ReplayView
 from api.telling import answer
 from rag.answer import Answerer, AskRequest
 from rag.errors import BusyError, GenerationError, GeneratorServiceError, QuestionError
@@ -30,9 +30,9 @@ DELETED = "(deleted)"
 
 
 @router.get("/models", summary="List models to ask again")
-def list_models_to_ask_again(parts: Parts, key: AskerKey) -> ModelsView:
+def list_models_to_ask_again(parts: Parts, key: AskerKey) -> OtherModelsView:
     """The models that a logged question can be asked again of, besides the one that answers."""
-    return ModelsView(models=parts.others.names)
+    return OtherModelsView(models=parts.others.names)
 
 
 @router.post(

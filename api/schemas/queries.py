@@ -55,7 +55,7 @@ class ReplayBody(Body):
     """One of `GET /v1/responses/models`; null: the one that answers."""
 
 
-class ModelsView(View):
+class OtherModelsView(View):
     """The names of the models that a question can be asked again of, besides the one that answers."""
 
     models: list[str]

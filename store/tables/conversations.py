@@ -62,7 +62,7 @@ class ResponseRow(Base):
         Index("ix_responses_latency", "total_ms", "id"),
         Index(
             "ix_responses_trigrams",
-            text("text_trigrams(question, answer)"),
+            text("text_trigrams(VARIADIC ARRAY[question, answer])"),
             postgresql_using="gin",
             postgresql_with={"fastupdate": "off"},
         ),
