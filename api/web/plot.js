@@ -36,7 +36,9 @@ function legend({ series }) {
 
 function scales({ xs, series, kind, most }, width) {
   const stacked = xs.map((_, i) => series.reduce((sum, { ys }) => sum + (ys[i] ?? 0), 0));
-  const highest = most ?? round(Math.max(...(kind === "bars" ? stacked : series.flatMap(({ ys }) => ys.filter((y) => y !== null && y !== undefined))), 0) || 1);
+  const values = kind === "bars" ? stacked : series.flatMap(({ ys }) => ys.filter((y) => y !== null && y !== undefined));
+  const needed = round(Math.max(...values, 0) || 1);
+  const highest = most ?? (kind === "bars" ? Math.max(TICKS, needed) : needed); // bars count: whole numbers at the ticks
   const inner = { width: width - EDGE.left - EDGE.right, height: HEIGHT - EDGE.top - EDGE.bottom };
   const [first, last] = [xs[0] ?? 0, xs.at(-1) ?? 1];
   const band = inner.width / Math.max(xs.length, 1);
