@@ -2,7 +2,7 @@
 # From nothing to grounded answers: the standard library's documentation strings and this project's docs.
 set -eu
 rag=$1
-"$rag" ingest pydoc:stdlib docs README.md --corpus python --prune
+"$rag" ingest pydoc:stdlib docs/*.md README.md --corpus python --prune
 "$rag" ask --corpus python \
     "What does textwrap.dedent remove?" \
     "Where does Groundwork keep the text of documents?" \
