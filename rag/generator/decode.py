@@ -14,6 +14,7 @@ from torch import Tensor
 from rag.generator.actions import Action, ActionSpace
 from rag.generator.model import MASKED, Evidence, Generator, Past, Step
 from rag.generator.passages import CLS, Reader, Reading, collate
+from rag.generator.quote import VERDICTS, Pointers, Quoter, well_said
 from rag.generator.search import Search
 from rag.generator.settings import GenerationSettings, Style
 
@@ -56,6 +57,13 @@ class Task:
     settings: GenerationSettings
     style: Style = Style.SPAN
     follower: Follower | None = None
+    verdict: bool = False
+    """Whether yes or no is asked for."""
+
+    @property
+    def quotes(self) -> bool:
+        """Whether sentences of the passages may take the place of what is written."""
+        return self.style is Style.SENTENCE and self.settings.quotes
 
 
 @torch.inference_mode()
@@ -70,17 +78,52 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
         torch.from_numpy(inputs.segments).to(device),
         torch.from_numpy(inputs.copyable).to(device),
     )
-    first = model.advance(*_starts([CLS] * len(tasks), device), evidence)
+    short = first = model.advance(*_starts([CLS] * len(tasks), device), evidence)
     outlooks = [_outlook(first[0], evidence, q, len(t.reading.windows)) for q, t in enumerate(tasks)]
     searches = [Search(t.settings, model.config.answer_tokens) for t in tasks]
     for task, search, outlook in zip(tasks, searches, outlooks, strict=True):
         if task.follower and not task.follower.begin(outlook):
             search.stop()
+    wanted = [bool(search.live) for search in searches]
     if any(t.style is Style.SENTENCE for t in tasks):
         starts = [_start(model, t.style) for t in tasks]
         first = model.advance(*_starts(starts, device), evidence)
     _Decoding(model, reader, tasks, searches, evidence=evidence, first=first).run()
-    return [Decoded(search.best.actions, outlook) for search, outlook in zip(searches, outlooks, strict=True)]
+    quoter = Quoter(reader) if any(t.quotes for t in tasks) else None
+    decoded = []
+    for number, (task, search, outlook) in enumerate(zip(tasks, searches, outlooks, strict=True)):
+        actions = search.best.actions
+        if quoter and task.quotes and wanted[number]:
+            pointers = _pointers(model, reader, evidence, (short[0], first[0]), number)
+            actions = _sentences(task, search, quoter, reader, pointers)
+        decoded.append(Decoded(actions, outlook))
+    return decoded
+
+
+def _sentences(
+    task: Task, search: Search, quoter: Quoter, reader: Reader, pointers: Pointers
+) -> tuple[Action, ...]:
+    """What was written where it can be given, else quotes; the follower is told of it piece by piece."""
+    written = search.best
+    actions = written.actions
+    if not well_said(actions, written.score(1.0), task.reading, reader):
+        actions = quoter.quotes(task.reading, pointers, search.most_pieces, verdict=task.verdict) or actions
+    if task.follower:
+        for number in range(len(actions)):
+            if not task.follower.go_on(actions[: number + 1]):
+                break
+    return actions
+
+
+def _pointers(
+    model: Generator, reader: Reader, evidence: Evidence, steps: tuple[Step, Step], question: int
+) -> Pointers:
+    """What the decoder would begin an answer to one of the questions with: short, and as a sentence."""
+    windows = evidence.relevance.shape[1]
+    short, sentence = (step.starts[question, 0].exp().view(windows, -1).cpu().numpy() for step in steps)
+    yes, no = (reader.pieces([word])[0].ids[0] for word in VERDICTS)
+    words = model.write(steps[1].states[question, 0])
+    return Pointers(short, sentence, float(words[yes] - words[no]))
 
 
 @torch.inference_mode()
@@ -147,7 +190,8 @@ class _Decoding:
                     continue
                 scored = scored or self._space.score(self._step, self._evidence)
                 search.advance(self._space, scored, question)
-                if follower and not follower.go_on(search.settled):
+                settled = () if self._tasks[number].quotes else search.settled  # a quote may take its place
+                if follower and not follower.go_on(settled):
                     search.stop()
             if not self._keep_unfinished():
                 return

@@ -18,7 +18,7 @@ from rag.generator.passages import Passage, Reader, Reading
 from rag.generator.scripts import unreadable_because
 from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.generator.stems import ContentStems
-from rag.generator.style import resolve_style
+from rag.generator.style import resolve_style, wants_verdict
 from rag.generator.words import sentence_around
 
 
@@ -247,7 +247,7 @@ class LocalGenerator:
             speaks_sentences=self.model.config.sentence_start is not None,
         )
         follower = _Spelling(self, reading, asked.watcher) if asked.watcher else None
-        return Task(reading, asked.settings, style, follower)
+        return Task(reading, asked.settings, style, follower, wants_verdict(asked.question))
 
     def _finish(self, reading: Reading, decoded: Decoded) -> Generated:
         composed = compose(decoded.actions, reading, self.reader)

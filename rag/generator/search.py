@@ -48,7 +48,7 @@ class Search:
             most_pieces: the longest that the model can say.
         """
         self._settings = settings
-        self._most = min(settings.max_tokens or most_pieces, most_pieces)
+        self.most_pieces = min(settings.max_tokens or most_pieces, most_pieces)
         self._random = random.Random(settings.seed)
         self._ended: list[Text] = []
         self.live: list[Text] = [Text()]
@@ -85,14 +85,14 @@ class Search:
             grown = self._most_probable(space, scored, question, rows)
         self._ended = _merge([*self._ended, *(t for t in grown if t.steps > len(t.actions))])
         going_on = [t for t in grown if t.steps == len(t.actions)]
-        self._ended += [t for t in going_on if len(t.ids) >= self._most]
-        self.live = [t for t in going_on if len(t.ids) < self._most]
+        self._ended += [t for t in going_on if len(t.ids) >= self.most_pieces]
+        self.live = [t for t in going_on if len(t.ids) < self.most_pieces]
         if len(self._ended) >= self._settings.beams:
             self.live = []
 
     def _log_p(self, space: ActionSpace, scored: Scored, question: int, row: int) -> Tensor:
         text = self.live[row]
-        log_p = space.forbid(scored, question, row, text.actions, self._most - len(text.ids))
+        log_p = space.forbid(scored, question, row, text.actions, self.most_pieces - len(text.ids))
         penalty = math.log(self._settings.repetition_penalty)
         if penalty and text.ids:
             said = torch.tensor(text.ids, device=log_p.device).bincount(minlength=space.vocabulary) * penalty

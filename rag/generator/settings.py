@@ -42,6 +42,8 @@ class GenerationSettings:
     """With a temperature: only actions with at least this share of the best one's probability."""
     repetition_penalty: float = 1.0
     """A word's probability is divided by this for each time that the answer already has it."""
+    quotes: bool = True
+    """With sentences: what the model is not sure to say well is quoted; False gives what it writes."""
     max_tokens: int | None = None
     """The most word pieces of an answer; None for as many as the model can say."""
 

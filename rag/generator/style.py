@@ -14,13 +14,21 @@ _TASK = (
 )
 _KINDS = (
     r"(?:what|which) (?:are|were)\b|(?:what|which) (?:\w+ ){0,3}\w+s (?:are|were)\b|"
-    r"what (?:happen(?:s|ed)?|does \w+ mean|is the (?:difference|meaning|relationship|role))\b"
+    r"what (?:happen(?:s|ed)?|is the (?:difference|meaning|relationship|role))\b|"
+    r"what do(?:es)? .{1,80}\b(?:do|mean|stand for)\W*$"
 )
+_DEFINITION = (
+    r"what (?:is|are) (?:an? )?(?!(?:the|its|his|her|their|your|my|our|this|that|these|those)\b)"
+    r"[\w.'()-]+(?: [\w.'()-]+)?\W*$"
+)
+"""`what is a decorator?`, `what is dark matter?`: of a thing with an article there are many, and it is asked
+what they are."""
 _VERDICT = (
     r"(?:is|are|was|were|am|do|does|did|can|could|will|would|should|shall|may|might|must|has|have|had)"
     r"(?:n['’]t)?\b(?! (?:which|what|who|whom|whose|when|where)\b)"
 )
-_OPENING = re.compile(f"(?:{_REASON}|{_WAY}|{_TASK}|{_KINDS}|{_VERDICT})", re.IGNORECASE)
+_OPENING = re.compile(f"(?:{_REASON}|{_WAY}|{_TASK}|{_KINDS}|{_DEFINITION}|{_VERDICT})", re.IGNORECASE)
+_ASKS_VERDICT = re.compile(_VERDICT, re.IGNORECASE)
 _ASKED_LATER = re.compile(
     r"[,;:] *(?:and |but |so )?(?:why|how (?:do|does|did|can|is|are|was|were))\b", re.IGNORECASE
 )
@@ -28,13 +36,22 @@ _LEADING = re.compile(r"^(?:[^\w]+|(?:and|but|so|then|ok|okay|well|hello|hi)\b[,
 
 
 def wants_sentence(question: str) -> bool:
-    """Whether a question asks for reasons, a way, a description, a list, or yes or no.
+    """Whether a question asks for reasons, a way, a description, a definition, a list, or yes or no.
 
     Such a question begins with the words that say so, or asks `, why …` after telling what it is about.
     """
-    last = re.split(r"(?<=[.!?])\s+", question.strip())[-1]
-    asked = _LEADING.sub("", last)
+    asked = _asked(question)
     return bool(_OPENING.match(asked) or _ASKED_LATER.search(asked))
+
+
+def wants_verdict(question: str) -> bool:
+    """Whether a question asks for yes or no."""
+    return bool(_ASKS_VERDICT.match(_asked(question)))
+
+
+def _asked(question: str) -> str:
+    """The last sentence, without words that lead to it."""
+    return _LEADING.sub("", re.split(r"(?<=[.!?])\s+", question.strip())[-1])
 
 
 def resolve_style(style: Style, question: str, *, speaks_sentences: bool) -> Style:

@@ -33,7 +33,7 @@ QUESTIONER_MIXTURE = Mixture(distractor_share=0.0, unanswerable_share=0.0)
 """Nothing is added to the files' own questions."""
 BATCH_TOKENS = 1280
 """Half of a reader's: the contexts are short, and writing takes many steps to learn."""
-_ASKED = GenerationSettings(style=Style.SENTENCE)
+_ASKED = GenerationSettings(style=Style.SENTENCE, quotes=False)
 _TIGHT = (
     (re.compile(r"\s*(['’])\s*(s|t|re|ve|ll|d)\b"), r"\1\2"),
     (re.compile(r"(\w)\s*([-–/])\s*(\w)"), r"\1\2\3"),

@@ -23,6 +23,10 @@ from rag.generator.style import resolve_style, wants_sentence
         "And why is that?",
         "We leave on Monday. Do I need a visa?",
         "If the train is late, how do I get my money back?",
+        "What is a decorator?",
+        "What is dark matter?",
+        "What does functools.lru_cache do?",
+        "What does the yellow sign mean?",
     ],
 )
 def test_questions_that_want_a_sentence(question: str) -> None:
@@ -42,6 +46,8 @@ def test_questions_that_want_a_sentence(question: str) -> None:
         "Where is the office?",
         "Which river flows through London?",
         "What is the capital of France?",
+        "What is the deadline?",
+        "What is their policy?",
         "Isaac Newton was born where?",
         "",
     ],

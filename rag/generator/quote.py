@@ -1,0 +1,196 @@
+"""Answers in full sentences: what the decoder wrote where it is sure of it, else sentences of the passages.
+
+    the first step's pointers ─→ mass of each sentence ─→ the best of them, copied whole
+    the decoder's own text    ─→ probable, borne by what it copied, no bare yes or no? then that instead
+
+A sentence is scored by how much of the start pointer falls into it, once from the start symbol of short
+answers and once from that of sentences, and by how many of the question's words it has. A yes or no goes
+before a quote where the decoder clearly prefers one. The constants were chosen on held-out articles of the
+training files.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.generator.actions import Action
+from rag.generator.compose import Composed, compose
+from rag.generator.passages import Reader, Reading
+from rag.generator.stems import ContentStems
+from rag.generator.words import FUNCTION_WORDS, SENTENCE_END, WORD
+
+PARAGRAPH_END = re.compile(r"\n\s*\n\s*|\n(?=\s*(?:[-*•#]|\d+[.)])\s)")
+MARKER = re.compile(r"\s*(?:(?:[-*•]|\d+[.)])\s+)?")
+HEADING = "#"
+LEAST_WORDS = 4
+"""A shorter stretch of text is a heading or a label: it is quoted where there is nothing else."""
+FLOOR = 1e-4
+"""Pointer mass that any sentence has: below it, differences say nothing."""
+MISSING_WEIGHT = 5.0
+"""How much a sentence loses that has none of the question's content words."""
+MOST_SENTENCES = 3
+MARGIN = 1.0
+"""Sentences whose score is within this of the best one's are quoted with it."""
+SURE = -1.0
+"""Mean log-probability of an action from which on a written text is trusted."""
+VERDICT_MARGIN = 1.0
+"""By how much the log-probabilities of yes and no have to differ for one to be said."""
+VERDICTS = ("yes", "no")
+
+
+@dataclass(frozen=True)
+class Pointers:
+    """What the decoder would do first: `(N, L)` probabilities of N windows' tokens to begin a copy at."""
+
+    short: NDArray[np.float32]
+    """From the start symbol of short answers."""
+    sentence: NDArray[np.float32]
+    """From that of sentences."""
+    verdict: float
+    """log p(yes) − log p(no), from that of sentences."""
+
+
+@dataclass(frozen=True)
+class _Quote:
+    """A sentence in a window: `first … last` are positions in its `ids`."""
+
+    passage: int
+    start: int
+    window: int
+    first: int
+    last: int
+    score: float
+    stems: frozenset[str]
+
+
+class Quoter:
+    """Chooses the sentences to quote."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._stems = ContentStems()
+
+    def quotes(
+        self, reading: Reading, pointers: Pointers, most_pieces: int, *, verdict: bool
+    ) -> tuple[Action, ...]:
+        """The best sentences as copies, in the order of their passages; nothing where no sentence is found.
+
+        Args:
+            reading: of the question and its passages.
+            pointers: what the decoder would begin with.
+            most_pieces: the longest answer.
+            verdict: whether the question asks for yes or no.
+        """
+        said = self._verdict(pointers) if verdict else ()
+        found = sorted(self._candidates(reading, pointers, most_pieces - len(said)), key=lambda q: -q.score)
+        chosen: list[_Quote] = []
+        room = most_pieces - len(said)
+        for quote in found:
+            length = quote.last - quote.first + 1
+            if quote.score < found[0].score - MARGIN or len(chosen) == MOST_SENTENCES:
+                break
+            if length <= room and not any(_alike(quote.stems, other.stems) for other in chosen):
+                chosen.append(quote)
+                room -= length
+        chosen.sort(key=lambda q: (q.passage, q.start))
+        copies = (
+            Action(tuple(reading.windows[q.window].ids[q.first : q.last + 1]), q.window, q.first, q.last)
+            for q in chosen
+        )
+        return (*said, *copies) if chosen else ()
+
+    def _verdict(self, pointers: Pointers) -> tuple[Action, ...]:
+        if abs(pointers.verdict) < VERDICT_MARGIN:
+            return ()
+        (said,) = self._reader.pieces([f"{VERDICTS[pointers.verdict < 0]}:"])
+        return tuple(Action((piece,)) for piece in said.ids)
+
+    def _candidates(self, reading: Reading, pointers: Pointers, most_pieces: int) -> list[_Quote]:
+        """Each sentence once, from the window that has most of its mass."""
+        best: dict[tuple[int, int], _Quote] = {}
+        claimed = self._stems.of(reading.question)
+        for number in range(len(reading.windows)):
+            for quote in self._in_window(reading, pointers, number, claimed, most_pieces):
+                key = (quote.passage, quote.start)
+                if key not in best or quote.score > best[key].score:
+                    best[key] = quote
+        return list(best.values())
+
+    def _in_window(
+        self, reading: Reading, pointers: Pointers, number: int, claimed: frozenset[str], most_pieces: int
+    ) -> Iterator[_Quote]:
+        window = reading.windows[number]
+        passage = reading.passages[window.passage]
+        pieces = reading.pieces[window.passage]
+        title = self._stems.of(passage.title)
+        begins = [a for a, _ in pieces.offsets[window.first_piece : window.first_piece + window.text_length]]
+        for start, end in quotable(passage.text):
+            first, after = np.searchsorted(begins, [start, end]).tolist()
+            if first == after or (first == 0 and window.first_piece > 0 and begins[0] > start):
+                continue  # it lies outside this window, or begins before it
+            last = min(after, first + most_pieces) - 1
+            while first <= last < after - 1 and not passage.text[begins[last + 1] - 1].isspace():
+                last -= 1
+            if last < first:
+                continue  # not even its first word has room
+            at = slice(window.text_at + first, window.text_at + after)
+            masses = [float(p[number, at].sum()) for p in (pointers.short, pointers.sentence)]
+            stems = self._stems.of(passage.text[start:end])
+            missing = len(claimed - stems - title) / len(claimed) if claimed else 0.0
+            score = sum(float(np.log(mass + FLOOR)) for mass in masses) - MISSING_WEIGHT * missing
+            yield _Quote(window.passage, start, number, window.text_at + first, window.text_at + last,
+                         score, stems)  # fmt: skip
+
+
+def quotable(text: str) -> list[tuple[int, int]]:
+    """Start and end of each sentence or list item of a passage, without markers, spaces and headings.
+
+    Headings and labels are there only where nothing else is.
+    """
+    cuts = sorted({m.end() for end in (SENTENCE_END, PARAGRAPH_END) for m in end.finditer(text)})
+    spans = []
+    for begin, until in pairwise([0, *cuts, len(text)]):
+        marker = MARKER.match(text, begin, until)
+        start = marker.end() if marker else begin
+        end = begin + len(text[begin:until].rstrip())
+        if end > start:
+            spans.append((start, end))
+    whole = [(a, b) for a, b in spans if text[a] != HEADING and len(WORD.findall(text, a, b)) >= LEAST_WORDS]
+    return whole or spans
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    return len(one & other) > 0.8 * min(len(one), len(other))
+
+
+def well_said(actions: Sequence[Action], mean_log_p: float, reading: Reading, reader: Reader) -> bool:
+    """Whether a written sentence can be given as it is.
+
+    It is probable, copies something, has no content word that the passages it copies from lack, says none
+    three times, and is no yes or no, whose reason a quote gives better.
+    """
+    composed = compose(actions, reading, reader)
+    words = [w.lower() for w in WORD.findall(composed.text)]
+    content = [w for w in words if w not in FUNCTION_WORDS]
+    if mean_log_p < SURE or not content or words[0] in VERDICTS:
+        return False
+    if max(content.count(w) for w in content) > 2:
+        return False
+    copied = {s.passage for s in composed.segments if s.passage is not None and s.passage >= 0}
+    source = {w.lower() for number in copied for w in WORD.findall(reading.passages[number].text)}
+    return bool(copied) and set(_written(composed)) <= source
+
+
+def _written(composed: Composed) -> list[str]:
+    """Content words that were not copied from a passage."""
+    return [
+        word
+        for s in composed.segments
+        if s.passage is None or s.passage < 0
+        for word in map(str.lower, WORD.findall(composed.text[s.answer_start : s.answer_end]))
+        if word not in FUNCTION_WORDS
+    ]
