@@ -11,8 +11,8 @@ overload    200 clients: what comes back other than 200 and 503, and after how l
             again as fast as before (twice the median of one client)
 search      16 clients that search, without generator: by words and meaning, as is the default, and by words
 first_token from the request to the first `token` of a stream, one after the other, ten passages
-overhead    what a request takes beyond its stages (retrieve, generate, cite), the generator stubbed: API,
-            access control and log
+overhead    what a request takes beyond its stages (retrieve, generate, cite, score), the generator stubbed:
+            API, access control and log
 """
 
 import argparse
@@ -37,6 +37,7 @@ from bench.line import Line
 from rag.evaluation.metrics import percentile
 from rag.training.data import read_examples
 
+STAGES = ("retrieve", "generate", "cite", "score")
 PARTS = ("sustained", "overload", "search", "first_token", "overhead")
 STUBBED = [sys.executable, "-m", "bench.stubbed"]
 CORPUS = "bench"
@@ -257,7 +258,7 @@ def measure_overhead(target: Target, seconds: float) -> dict[str, Any]:
             elapsed_ms = (time.perf_counter() - sent) * 1000
             stages = json.loads(body)["timings_ms"]
             if number >= 5:
-                beyond.append(elapsed_ms - sum(stages[name] for name in ("retrieve", "generate", "cite")))
+                beyond.append(elapsed_ms - sum(stages[name] for name in STAGES))
     times = beyond or [float("nan")]
     return {
         "overhead_n": len(beyond),

@@ -32,7 +32,7 @@ def target() -> Iterator[Target]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            timings = {"retrieve": 0.0, "generate": 0.0, "cite": 0.0, "total": 0.0}
+            timings = {"retrieve": 0.0, "generate": 0.0, "cite": 0.0, "score": 0.0, "total": 0.0}
             answer = STREAM if body.get("stream") else json.dumps({"timings_ms": timings}).encode()
             self.send_response(503 if body.get("question") == "busy?" and next(numbers) % 3 == 0 else 200)
             self.send_header("Content-Length", str(len(answer)))
