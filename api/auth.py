@@ -110,7 +110,7 @@ def caller_with_key(parts: Application, secret: str) -> Caller:
     Raises:
         InvalidKeyError: It is unknown, expired or revoked, or its user disabled.
     """
-    with parts.database.reading() as session:
+    with parts.database.each_alone() as session:
         found = access.authenticate(session, secret)
     return Caller(
         user=found.user.name,

@@ -105,7 +105,7 @@ def login_of(parts: Application, headers: Mapping[str, str], method: str) -> Log
     secret = _cookie(headers, COOKIE)
     if secret is None:
         return None
-    with parts.database.reading() as session:
+    with parts.database.each_alone() as session:
         login = logins.find(session, secret)
     sent = headers.get(CSRF_HEADER, "")
     if method not in SAFE_METHODS and not hmac.compare_digest(sent.encode(), csrf_token(secret).encode()):

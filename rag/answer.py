@@ -10,7 +10,7 @@ question → check → understand (a follow-up stands alone, words are spelt as 
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
@@ -28,14 +28,12 @@ from rag.query.understand import MakeStandalone, QueryChange, understand
 from rag.retriever.retriever import Found, Fusion, Hit, Retriever
 from rag.retriever.widen import Context, Expand, widen
 from rag.scoring.answer import AnswerScorer, answer_to_score
-from store import conversations, corpora, evaluations, sessions
+from store import conversations, corpora, sessions
 from store.evaluations import Evaluation
 from store.index.analysis import clean
 from store.places import place_between
 from store.postgres import Database
 from store.responses import Turn
-from store.sessions import Place
-from store.types import Corpus
 from store.visibility import Reader
 
 MAX_QUESTION_CHARACTERS = 4_000
@@ -191,7 +189,7 @@ class Answerer:
         question = check_question(request.question)
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
         self.generator.check(request.generation)
-        with self.database.transaction() as session:
+        with self.database.each_alone() as session:
             corpus = corpora.get(session, request.corpus, request.reader)
             place = sessions.place(
                 session, request.user, request.session_id, request.parent_id, request.replaces
@@ -224,7 +222,7 @@ class Answerer:
             sentences = () if reason else sentences_of(generated, citations, texts)
         draft = Answer(
             response_id=uuid4(),
-            session_id=place.session_id or UUID(int=0),
+            session_id=place.session_id or uuid4(),
             answer=NO_ANSWER if reason else generated.text,
             abstained=reason is not None,
             abstain_reason=reason,
@@ -239,19 +237,24 @@ class Answerer:
             query=understood.query,
             query_changes=understood.changes,
         )
+        body = to_json(draft)
         with clock.stage("score"):
-            scores = self._score(understood.question, draft)
-        draft = replace(
+            scores = self._score(understood.question, body)
+        answer = replace(
             draft,
             scores=draft.scores | {score.name: score.value for score in scores},
             timings_ms=clock.milliseconds(),
         )
-        return self._record(request, question, corpus, place, draft, scores=scores)
+        body |= {"scores": answer.scores, "timings_ms": answer.timings_ms}
+        with self.database.each_alone() as session:
+            logged = to_log(request, question, corpus, answer, body, place=place)
+            conversations.record_response(session, logged, scores)
+        return answer
 
-    def _score(self, question: str, answer: Answer) -> tuple[Evaluation, ...]:
+    def _score(self, question: str, body: Mapping[str, Any]) -> tuple[Evaluation, ...]:
         if self._load_scorer is None:
             return ()
-        return self._load_scorer().score(answer_to_score(question, to_json(answer)))
+        return self._load_scorer().score(answer_to_score(question, body))
 
     def _reason_to_abstain(self, found: Found, generated: Generated) -> str | None:
         if not found.hits:
@@ -261,26 +264,6 @@ class Answerer:
         if generated.answerable_probability < self.generator.calibration.threshold:
             return NO_EVIDENCE
         return None
-
-    def _record(
-        self,
-        request: AskRequest,
-        question: str,
-        corpus: Corpus,
-        place: Place,
-        answer: Answer,
-        *,
-        scores: Sequence[Evaluation],
-    ) -> Answer:
-        """Write the answer into the log, opening a session where none was given."""
-        with self.database.transaction() as session:
-            if place.session_id is None:
-                opened = conversations.open_session(session, request.user, corpus.id)
-                answer = replace(answer, session_id=opened)
-            logged = to_log(request, question, corpus, answer, to_json(answer))
-            conversations.record_response(session, replace(logged, parent_id=place.parent_id))
-            evaluations.record_first(session, answer.response_id, scores)
-        return answer
 
 
 def _traced(answer: Answer) -> dict[str, str | bool | float]:
@@ -379,5 +362,10 @@ def answer_hits(hits: Sequence[Hit], relevance: Sequence[float]) -> tuple[Answer
 
 def to_json(answer: Answer) -> dict[str, Any]:
     """The answer in JSON's types, under the names that the API uses."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(answer), default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(answer, default=_to_plain))
     return plain
+
+
+def _to_plain(value: object) -> object:
+    """What JSON has no type for: our records by their fields, all else, such as ids, as text."""
+    return vars(value) if is_dataclass(value) else str(value)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from store.responses import NewResponse, ResponseCitation, ResponseHit
+from store.sessions import Place
 from store.types import Corpus
 
 if TYPE_CHECKING:  # it imports this
@@ -12,12 +13,23 @@ if TYPE_CHECKING:  # it imports this
 
 
 def to_log(
-    request: "AskRequest", question: str, corpus: Corpus, answer: "Answer", body: Mapping[str, Any]
+    request: "AskRequest",
+    question: str,
+    corpus: Corpus,
+    answer: "Answer",
+    body: Mapping[str, Any],
+    *,
+    place: Place,
 ) -> NewResponse:
-    """The record of an answer; `body` is the answer in JSON's types, as the caller gets it."""
+    """The record of an answer; `body` is the answer in JSON's types, as the caller gets it.
+
+    Where its place is in no session, one is opened with it.
+    """
     return NewResponse(
         id=answer.response_id,
         session_id=answer.session_id,
+        opens_session=place.session_id is None,
+        parent_id=place.parent_id,
         user=request.user,
         corpus_id=corpus.id,
         question=question,

@@ -99,7 +99,7 @@ class Searcher:
         """
         query = check_question(request.query)
         top_k = check_top_k(request.top_k, MAX_HITS)
-        with self._database.reading() as session:
+        with self._database.each_alone() as session:
             corpus = corpora.get(session, request.corpus, request.reader)
         changes: tuple[QueryChange, ...] = ()
         if request.spelling:

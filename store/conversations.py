@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, Row, Select, insert, select
 from sqlalchemy.orm import Session
 
-from store import users
+from store import response_writes, users
 from store.errors import UnknownResponseError, UnknownSessionError
+from store.evaluations import Evaluation, ensure_definitions
 from store.response_order import ResponseOrder, places, written
 from store.response_query import Meanings, Term, compile_terms, with_id
 from store.responses import (
@@ -26,8 +27,6 @@ from store.sealed_log import (
     gives_few,
     holds_text,
     open_response,
-    response_columns,
-    stored_quote,
 )
 from store.tables import (
     CorpusRow,
@@ -70,37 +69,17 @@ def resume_session(session: Session, session_id: UUID, user: str) -> UUID:
     return session_id
 
 
-def record_response(session: Session, response: NewResponse) -> UUID:
-    """Write a response with its hits and citations; returns its id.
+def record_response(session: Session, response: NewResponse, evaluations: Sequence[Evaluation] = ()) -> UUID:
+    """Write a response with its hits and citations, and what our evaluators say of it; returns its id.
 
-    A corpus that was deleted meanwhile is left out, as in the responses from before.
+    A corpus that was deleted meanwhile is left out, as in the responses from before. A user, or the
+    definition of a score, that is not there yet is made.
     """
-    content = ResponseContent(
-        response.question,
-        response.answer,
-        response.body,
-        response.parameters,
-        tuple(citation.quote for citation in response.citations),
-    )
-    session.execute(
-        insert(ResponseRow).values(
-            id=response.id,
-            session_id=response.session_id,
-            parent_id=response.parent_id,
-            user_id=users.ensure(session, response.user),
-            corpus_id=_if_there(session, response.corpus_id),
-            abstained=response.abstained,
-            abstain_reason=response.abstain_reason,
-            answerable_probability=response.answerable_probability,
-            model=response.model,
-            index_position=response.index_position,
-            timings_ms=dict(response.timings_ms),
-            total_ms=response.timings_ms.get("total"),
-            **response_columns(session, response.id, content),
-        )
-    )
-    _insert_hits(session, response)
-    _insert_citations(session, response)
+    if not response_writes.write(session, response, evaluations):
+        users.ensure(session, response.user)
+        ensure_definitions(session, evaluations)
+        recorded = response_writes.write(session, response, evaluations)
+        assert recorded, "what a response needs was just made"
     return response.id
 
 
@@ -214,43 +193,6 @@ def _stated(session: Session, terms: Sequence[Term]) -> list[ColumnElement[bool]
         lambda text: holds_text(session, text), definition_of, lambda rows: gives_few(session, rows)
     )
     return compile_terms(terms, means)
-
-
-def _insert_hits(session: Session, response: NewResponse) -> None:
-    rows = [
-        {
-            "response_id": response.id,
-            "rank": rank,
-            "chunk_id": hit.chunk_id,
-            "keyword": hit.keyword,
-            "vector": hit.vector,
-            "fused": hit.fused,
-            "rerank": hit.rerank,
-        }
-        for rank, hit in enumerate(response.hits, start=1)
-    ]
-    if rows:
-        session.execute(insert(ResponseHitRow), rows)
-
-
-def _insert_citations(session: Session, response: NewResponse) -> None:
-    rows = [
-        {
-            "response_id": response.id,
-            "ordinal": ordinal,
-            "document_id": citation.document_id,
-            "document_version": citation.document_version,
-            "chunk_id": citation.chunk_id,
-            "start_offset": citation.start,
-            "end_offset": citation.end,
-            "quote": stored_quote(session, citation.quote),
-            "answer_start": citation.answer_start,
-            "answer_end": citation.answer_end,
-        }
-        for ordinal, citation in enumerate(response.citations, start=1)
-    ]
-    if rows:
-        session.execute(insert(ResponseCitationRow), rows)
 
 
 def _hits(session: Session, response_id: UUID) -> tuple[ResponseHit, ...]:

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import Boolean, literal_column, select
 from sqlalchemy.orm import Session
 
 from store import score_definitions, scores
 from store.score_definitions import ScoreKind, ScoreShape
-from store.scores import NewScore, ScoreSource, row_of
-from store.tables import ScoreDefinitionRow, ScoreRow, among
+from store.scores import NewScore, ScoreSource
+from store.tables import ScoreDefinitionRow, among
 
 EVALUATOR = "groundwork"
+TAKES = "kind = 'numeric' AND archived_at IS NULL AND minimum = 0 AND maximum = 1"
+"""In SQL: whether a definition takes our scores, which one that was archived or means another does not."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,9 @@ class Evaluation:
     details: Mapping[str, Any] | None = None
 
 
-def record_first(session: Session, response_id: UUID, evaluations: Sequence[Evaluation]) -> None:
-    """Store the scores of a response that was just logged, so that there are none to take the place of."""
-    ids = _definitions(session, evaluations)
-    rows = [row_of(session, response_id, ids[e.name], None, _score(e)) for e in evaluations if e.name in ids]
-    if rows:
-        session.execute(insert(ScoreRow), rows)
+def ensure_definitions(session: Session, evaluations: Sequence[Evaluation]) -> None:
+    """Make the definitions of such scores that are not there yet."""
+    _definitions(session, evaluations)
 
 
 def record_again(session: Session, response_id: UUID, evaluations: Sequence[Evaluation]) -> None:
@@ -71,11 +70,7 @@ def _definitions(session: Session, evaluations: Sequence[Evaluation]) -> dict[st
 
 
 def _find(session: Session, names: Sequence[str]) -> dict[str, Any]:
-    takes = (
-        (ScoreDefinitionRow.kind == ScoreKind.NUMERIC)
-        & ScoreDefinitionRow.archived_at.is_(None)
-        & (ScoreDefinitionRow.minimum == 0)
-        & (ScoreDefinitionRow.maximum == 1)
+    columns = select(
+        ScoreDefinitionRow.id, ScoreDefinitionRow.name, literal_column(TAKES, Boolean).label("takes")
     )
-    columns = select(ScoreDefinitionRow.id, ScoreDefinitionRow.name, takes.label("takes"))
     return {row.name: row for row in session.execute(columns.where(among(ScoreDefinitionRow.name, names)))}

@@ -11,7 +11,8 @@ import psycopg
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -34,7 +35,8 @@ class Database:
 
     def __init__(self, engine: Engine, server: "EmbeddedServer | None" = None):
         self.engine = engine
-        self._each_alone = engine.execution_options(isolation_level="AUTOCOMMIT")
+        # A pool of its own: to change a connection's ways and back takes longer than many a statement.
+        self._autocommitting = _engine(engine.url, "AUTOCOMMIT", most=12)
         self._server = server
         self._sealer: Sealer | None = None
 
@@ -70,16 +72,17 @@ class Database:
             yield session
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A session for a few reads that need not agree: each statement is a transaction of its own.
+    def each_alone(self) -> Iterator[Session]:
+        """A session in which each statement is a transaction of its own, done when it returns.
 
-        It goes to the server once for each statement, and not for the beginning and the end besides.
+        It is for a few reads that need not agree, or for what is one statement: it goes to the server once
+        for each, and not for the beginning and the end besides.
 
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
         """
         carried = {IN_SESSION: self._sealer}
-        with self._reached(), Session(self._each_alone, expire_on_commit=False, info=carried) as session:
+        with self._reached(), Session(self._autocommitting, expire_on_commit=False, info=carried) as session:
             yield session
 
     @contextmanager
@@ -135,6 +138,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; stop the embedded server if no other process uses it."""
+        self._autocommitting.dispose()
         self.engine.dispose()
         if self._server is not None:
             self._server.close()
@@ -181,12 +185,12 @@ def open_database(url: str | None, data_dir: Path) -> Database:
         StoreError: `url` is not a PostgreSQL address, or the database there does not suit.
     """
     if url is not None:
-        database = Database(_engine(url))
+        database = Database(_engine(_address(url)))
     else:
         from store.embedded import EmbeddedServer
 
         server = EmbeddedServer(data_dir)
-        database = Database(_engine(server.url), server)
+        database = Database(_engine(_address(server.url)), server)
     try:
         with database.connection() as connection:
             encoding = connection.scalar(text("SHOW server_encoding"))
@@ -245,7 +249,7 @@ def migration_config() -> Config:
     return config
 
 
-def _engine(url: str) -> Engine:
+def _address(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -258,11 +262,18 @@ def _engine(url: str) -> Engine:
             f"The database URL starts with {parsed.drivername}://, but only PostgreSQL serves. "
             "Write it as postgresql://user:password@host/name."
         )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _engine(address: URL, isolation_level: IsolationLevel = "READ COMMITTED", most: int = 30) -> Engine:
+    """An engine with at most so many connections, a third of which it keeps."""
     engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
+        address,
+        isolation_level=isolation_level,
         hide_parameters=True,  # errors of statements would quote texts
-        pool_size=10,
-        max_overflow=20,
+        pool_size=most // 3,
+        max_overflow=most - most // 3,
+        pool_use_lifo=True,  # the server's process that has just worked is the quickest
         # Dates without a zone in metadata and filters are read as UTC, wherever the server stands.
         # Without an encoding, a database in SQL_ASCII would hand out bytes before it can be refused.
         connect_args={"options": "-c timezone=utc", "connect_timeout": 10, "client_encoding": "utf8"},

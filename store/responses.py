@@ -61,6 +61,8 @@ class NewResponse:
     id: UUID = field(default_factory=uuid4)
     parent_id: UUID | None = None
     """The response that the question follows; None begins a line."""
+    opens_session: bool = False
+    """Whether its session is made with it."""
 
 
 @dataclass(frozen=True)

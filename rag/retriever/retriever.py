@@ -204,7 +204,7 @@ class Retriever:
         hits: list[Hit] = []
         scores = _scores(fused)
         waiting = list(scores)
-        with self._database.reading() as session:
+        with self._database.each_alone() as session:
             while waiting and len(hits) < top_k:
                 missing = top_k - len(hits)
                 batch, waiting = waiting[:missing], waiting[missing:]

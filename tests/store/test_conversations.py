@@ -5,10 +5,14 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.event import listen
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store import conversations, corpora, sealed_log, sessions
 from store.errors import InvalidCursorError, UnknownResponseError, UnknownSessionError
+from store.evaluations import Evaluation
+from store.postgres import Database
 from store.responses import NewResponse, ResponseCitation, ResponseFilter, ResponseHit, Turn
 from store.sessions import Place
 from store.tables import ResponseRow
@@ -74,6 +78,30 @@ def test_response_is_read_as_it_was_recorded(session: Session, corpus: Corpus) -
     )
     assert (summary.question, summary.answer, summary.model) == (new.question, new.answer, "small-1")
     assert (summary.abstained, summary.abstain_reason, summary.answerable_probability) == (False, None, 0.75)
+
+
+def test_response_is_one_statement_with_the_session_that_it_opens(database: Database, corpus: Corpus) -> None:
+    with database.transaction() as session:
+        new = new_response(session, corpus, session_id=UUID(int=5), opens_session=True)
+    with database.each_alone() as session:
+        statements: list[str] = []
+        listen(session.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
+        conversations.record_response(session, new)
+        assert len(statements) == 1
+    with database.transaction() as session:
+        assert conversations.get_response(session, new.id).hits == new.hits
+        assert sessions.owner(session, UUID(int=5)) == "ann"
+
+
+def test_response_that_cannot_be_written_whole_leaves_nothing(database: Database, corpus: Corpus) -> None:
+    with database.transaction() as session:
+        new = new_response(session, corpus, session_id=UUID(int=5), opens_session=True)
+    wrong = Evaluation("overall", float("nan"), "1")
+    with pytest.raises(IntegrityError), database.each_alone() as session:
+        conversations.record_response(session, new, [wrong])
+    with database.transaction() as session:
+        assert sessions.owner(session, UUID(int=5)) is None
+        assert found(session) == []
 
 
 def test_response_without_hits_is_recorded(session: Session, corpus: Corpus) -> None:

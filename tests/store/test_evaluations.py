@@ -10,9 +10,9 @@ from tests.store.test_conversations import new_response
 def test_scores_of_a_new_response_are_kept_and_replaced_by_later_versions(
     session: Session, corpus: Corpus
 ) -> None:
-    response_id = conversations.record_response(session, new_response(session, corpus))
     first = Evaluation("groundedness", 0.5, "1", "Borne out?", {"sentences": [0.5]})
-    evaluations.record_first(session, response_id, [first, Evaluation("overall", 1, "1")])
+    scored = [first, Evaluation("overall", 1, "1")]
+    response_id = conversations.record_response(session, new_response(session, corpus), scored)
     evaluations.record_again(session, response_id, [Evaluation("groundedness", 0.75, "2")])
     now = scores.of_response(session, response_id)
     assert [(s.definition, s.value, s.evaluator, s.evaluator_version) for s in now] == [
@@ -27,11 +27,10 @@ def test_scores_of_a_new_response_are_kept_and_replaced_by_later_versions(
 def test_definition_that_was_archived_or_means_another_thing_takes_none(
     session: Session, corpus: Corpus
 ) -> None:
-    response_id = conversations.record_response(session, new_response(session, corpus))
     score_definitions.create(session, "overall", ScoreShape(ScoreKind.TEXT))
     score_definitions.create(session, "novelty", ScoreShape(ScoreKind.NUMERIC, minimum=0, maximum=1))
     score_definitions.archive(session, "novelty", archived=True)
-    for record in (evaluations.record_first, evaluations.record_again):
-        record(session, response_id, [Evaluation("overall", 1, "1"), Evaluation("novelty", 1, "1")])
-    evaluations.record_first(session, response_id, [])
+    said = [Evaluation("overall", 1, "1"), Evaluation("novelty", 1, "1")]
+    response_id = conversations.record_response(session, new_response(session, corpus), said)
+    evaluations.record_again(session, response_id, said)
     assert scores.of_response(session, response_id) == []

@@ -52,7 +52,7 @@ def test_snapshot_refuses_to_write_and_leaves_the_connection_clean(database: Dat
 
 
 def test_reading_sees_what_was_committed_between_two_statements(database: Database) -> None:
-    with database.reading() as session:
+    with database.each_alone() as session:
         count = select(func.count()).select_from(CorpusRow)
         assert session.scalar(count) == 0
         with database.transaction() as other:
@@ -63,7 +63,7 @@ def test_reading_sees_what_was_committed_between_two_statements(database: Databa
 
 def test_reading_leaves_connections_that_keep_transactions(database: Database) -> None:
     for _ in range(3):
-        with database.reading() as session:
+        with database.each_alone() as session:
             session.execute(select(1))
         with pytest.raises(KeyError), database.transaction() as session:
             corpora.create(session, "undone", "e", "r", 3)
