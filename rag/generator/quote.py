@@ -23,7 +23,7 @@ from rag.generator.passages import Reader, Reading
 from rag.generator.stems import ContentStems
 from rag.generator.words import FUNCTION_WORDS, SENTENCE_END, WORD
 
-PARAGRAPH_END = re.compile(r"\n\s*\n\s*|\n(?=\s*(?:[-*•#]|\d+[.)])\s)")
+PARAGRAPH_END = re.compile(r"\n\s*\n\s*|\n(?=\s*(?:(?:[-*•#]|\d+[.)])\s|[|:]))")
 MARKER = re.compile(r"\s*(?:(?:[-*•]|\d+[.)])\s+)?")
 HEADING = "#"
 LEAST_WORDS = 4
@@ -32,6 +32,12 @@ FLOOR = 1e-4
 """Pointer mass that any sentence has: below it, differences say nothing."""
 MISSING_WEIGHT = 5.0
 """How much a sentence loses that has none of the question's content words."""
+PROSE = 0.9
+"""Share of letters and spaces that sentences have; signatures, tables and formulas have less."""
+SYMBOLS_WEIGHT = 10.0
+"""How much is lost for each share of characters below that, times the share."""
+UNFINISHED = 1.0
+"""How much a stretch of text loses that does not end as sentences do."""
 MOST_SENTENCES = 3
 MARGIN = 1.0
 """Sentences whose score is within this of the best one's are quoted with it."""
@@ -142,6 +148,7 @@ class Quoter:
             stems = self._stems.of(passage.text[start:end])
             missing = len(claimed - stems - title) / len(claimed) if claimed else 0.0
             score = sum(float(np.log(mass + FLOOR)) for mass in masses) - MISSING_WEIGHT * missing
+            score -= _oddness(passage.text[start:end])
             yield _Quote(window.passage, start, number, window.text_at + first, window.text_at + last,
                          score, stems)  # fmt: skip
 
@@ -161,6 +168,13 @@ def quotable(text: str) -> list[tuple[int, int]]:
             spans.append((start, end))
     whole = [(a, b) for a, b in spans if text[a] != HEADING and len(WORD.findall(text, a, b)) >= LEAST_WORDS]
     return whole or spans
+
+
+def _oddness(text: str) -> float:
+    """What a stretch of text loses for not being a sentence."""
+    prose = sum(c.isalpha() or c.isspace() for c in text) / len(text)
+    unfinished = text.rstrip("\"'”’)]")[-1:] not in tuple(".!?")
+    return SYMBOLS_WEIGHT * max(0.0, PROSE - prose) + UNFINISHED * unfinished
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -112,6 +112,12 @@ def test_what_can_be_quoted_has_no_headings_and_no_markers() -> None:
     ]
 
 
+def test_a_sentence_is_quoted_rather_than_a_signature_or_a_row_of_a_table(reader: Reader) -> None:
+    text = "open(file, mode='r', buffering=-1)\n\n| mode | r, w, x, a |\n\nOpens a file and returns it."
+    masses = {"open(": 0.4, "mode |": 0.4, "Opens": 0.2}
+    assert quoted(reader, "What does it do?", [text], masses).text == "Opens a file and returns it."
+
+
 def test_a_label_is_quoted_where_there_is_nothing_else() -> None:
     assert quotable("Harbour") == [(0, 7)]
     assert quotable("  \n\n ") == []
