@@ -5,17 +5,22 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import EncoderFilesError
 
+if TYPE_CHECKING:
+    from rag.packed_bert import PackedBert
+
 MINILM = "all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 UNLIMITED_WINDOW = 512
 """How many tokens are given to a model that averages any number: more would blur what a chunk is about."""
+_BATCH = 8  # of texts sorted by length: larger ones are padded more, and no faster on a processor
+_BATCH_ON_CARD = 64
 
 
 def minilm_directory() -> Path:
@@ -70,29 +75,33 @@ class Encoder:
         if not directory.is_dir():
             raise EncoderFilesError(f"no encoder at {name!r}: give {MINILM!r} or a folder that holds a model")
         try:
-            self._model = SentenceTransformer(str(directory), device=_device(), local_files_only=True)
+            model = SentenceTransformer(str(directory), device=_device(), local_files_only=True)
             self._tokenizer = _offset_tokenizer(directory)
         except Exception as error:  # the libraries raise all kinds, the tokenizer's a bare Exception
             raise EncoderFilesError(
                 f"the encoder at {name!r} cannot be loaded: {error}. "
                 "Give a folder that sentence-transformers wrote."
             ) from error
-        self._model.eval()
-        if precision == "bfloat16":
-            self._model.bfloat16()
         self.name = name
         self.revision = _revision(directory)
-        self.dimension: int = int(self._model.get_embedding_dimension())
-        window = self._model.max_seq_length
+        self.dimension: int = int(model.get_embedding_dimension())
+        window = model.max_seq_length
         self.window = UNLIMITED_WINDOW if window is None or math.isinf(window) else int(window)
+        self._packed = _packed(model, directory, self.window, precision)
+        self._padded = None if self._packed is not None else model.eval()
+        if self._padded is not None and precision == "bfloat16":
+            self._padded.bfloat16()
 
-    def encode(self, texts: Sequence[str], batch_size: int = 32) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension) float32`."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        vectors = self._model.encode(
+        if self._padded is None:
+            assert self._packed is not None
+            return _unit(self._packed.encode(texts))
+        vectors = self._padded.encode(
             list(texts),
-            batch_size=batch_size,
+            batch_size=_BATCH if self._padded.device.type == "cpu" else _BATCH_ON_CARD,
             normalize_embeddings=True,
             show_progress_bar=False,
             convert_to_numpy=True,
@@ -103,6 +112,18 @@ class Encoder:
         """Return the character offsets of each text's tokens, without special tokens, untruncated."""
         encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [encoding.offsets for encoding in encodings]
+
+
+def _packed(model: Any, directory: Path, window: int, precision: str) -> "PackedBert | None":
+    """What encodes without padding, where that can be done with the model."""
+    import torch
+
+    from rag.packed_bert import PackedBert, is_packable
+
+    if model.device.type != "cpu" or not is_packable(model):
+        return None
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return PackedBert(model[0].auto_model, directory / "tokenizer.json", window, dtype)
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,12 +1,16 @@
 """The encoder that is installed with the package."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from bench.embedding import compare, passages
 from rag.encoder import UNLIMITED_WINDOW, Encoder, minilm_directory
+from rag.packed_bert import _batches, _started
 
 TEXTS = ["A ship sailed to the port of Odessa.", "Leave is 30 days a year. " * 20, "x"]
 
@@ -48,3 +52,51 @@ def test_a_model_that_reads_any_number_of_tokens_gets_a_window(tmp_path: Path) -
     encoder = Encoder(str(tmp_path))
     assert (encoder.dimension, encoder.window) == (16, UNLIMITED_WINDOW)
     np.testing.assert_allclose(np.linalg.norm(encoder.encode(TEXTS), axis=1), 1.0, atol=1e-6)
+
+
+def padded(texts: list[str]) -> NDArray[np.float32]:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(minilm_directory()), device="cpu", local_files_only=True)
+    return np.asarray(model.encode(texts, normalize_embeddings=True, show_progress_bar=False))
+
+
+def test_vectors_are_those_of_sentence_transformers(exact: Encoder) -> None:
+    texts = [*TEXTS, "", "Odessa", "a b", "c d", *(f"{'word ' * (7 * n)}{n}" for n in range(60))]
+    np.testing.assert_allclose(exact.encode(texts), padded(texts), atol=1e-5)
+
+
+def test_many_texts_are_shared_out_and_torch_keeps_its_threads(exact: Encoder) -> None:
+    before = torch.get_num_threads()
+    assert exact.encode(["Leave is 30 days a year. " * 20] * 40).shape == (40, 384)
+    workers = [t for t in threading.enumerate() if t.name.startswith("encoding")]
+    assert len(workers) == before == torch.get_num_threads()
+
+
+def test_a_thread_of_its_own_uses_one_core() -> None:
+    before = torch.get_num_threads()
+    pool = _started(3)
+    try:
+        assert list(pool.map(lambda _: torch.get_num_threads(), range(9))) == [1] * 9
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+        pool.shutdown()
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, [3]), (2, [2, 1])])
+def test_batches_are_equally_large(threads: int, expected: list[int]) -> None:
+    assert [len(b) for b in _batches([900, 300, 400], threads)] == expected
+    assert _batches([5, 3, 4], threads) == [[1, 2, 0]]
+    assert _batches([], threads) == []
+
+
+def test_a_model_that_takes_the_first_token_is_read_with_padding(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling
+
+    model = SentenceTransformer(str(minilm_directory()), device="cpu", local_files_only=True)
+    SentenceTransformer(modules=[model[0], Pooling(384, "cls")], device="cpu").save(str(tmp_path))
+    expected = model[0].auto_model(**model.tokenize(TEXTS[:1])).last_hidden_state[0, 0].detach().numpy()
+    expected = expected / np.linalg.norm(expected)
+    np.testing.assert_allclose(Encoder(str(tmp_path)).encode(TEXTS[:1])[0], expected, atol=1e-5)
