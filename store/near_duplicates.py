@@ -23,6 +23,7 @@ CANDIDATES = 10
 
 # LATERAL, so that each text has its own limit. A bitmap scan of the GIN index is the only good plan, but the
 # planner, which knows little of arrays, would sometimes rather read the whole table for the sake of LIMIT.
+# Documents are asked for a value, and not joined: without statistics it began with all those of the corpus.
 _FIND = text(
     """
     WITH wanted AS MATERIALIZED (
@@ -34,10 +35,10 @@ _FIND = text(
      CROSS JOIN LATERAL (
         SELECT shared.document_id
           FROM (SELECT signatures.document_id, signatures.bands
-                  FROM signatures JOIN documents ON documents.id = signatures.document_id
+                  FROM signatures
                  WHERE signatures.bands && wanted.bands
-                   AND documents.status = 'current' AND documents.corpus_id = :corpus_id
-                   AND NOT documents.restricted
+                   AND (SELECT status = 'current' AND corpus_id = :corpus_id AND NOT restricted
+                          FROM documents WHERE documents.id = signatures.document_id)
                  LIMIT :looked_at) AS shared
          ORDER BY (SELECT count(*) FROM unnest(shared.bands) AS band WHERE band = ANY (wanted.bands)) DESC,
                   shared.document_id

@@ -114,7 +114,7 @@ class SignatureRow(Base):
     """The keys under which near-duplicates of a document's newest text are looked for."""
 
     __tablename__ = "signatures"
-    __table_args__ = (Index(None, "bands", postgresql_using="gin"),)
+    __table_args__ = (Index(None, "bands", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),)
 
     document_id: Mapped[UUID] = mapped_column(
         ForeignKey("documents.id", ondelete="CASCADE"), primary_key=True

@@ -2,6 +2,8 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER
 from sqlalchemy.orm import Session
 
 from store import corpora, documents, index_log, near_duplicates
@@ -195,3 +197,14 @@ def test_settings_of_other_subjects_stay(session: Session, corpus: Corpus) -> No
     assert corpora.change_settings(session, corpus.name, "near_duplicates", None).settings == {
         "retrieval": {"fusion": "rrf"}
     }
+
+
+def test_without_statistics_the_keys_lead_to_the_documents(session: Session, corpus: Corpus) -> None:
+    put(session, corpus, *(item(f"{n}", f"text {n}", bands=range(16 * n, 16 * n + 16)) for n in range(300)))
+    given = {"numbers": [0] * 16, "keys": list(range(16)), "corpus_id": corpus.id}
+    given |= {"looked_at": 500, "candidates": 10}
+    arrays = [bindparam("numbers", type_=ARRAY(INTEGER())), bindparam("keys", type_=ARRAY(BIGINT()))]
+    session.execute(text("SET LOCAL enable_seqscan = off"))
+    explain = text(f"EXPLAIN {near_duplicates._FIND.text}").bindparams(*arrays)
+    plan = "\n".join(session.scalars(explain, given))
+    assert "ix_signatures_bands" in plan and "uq_documents_current_text" not in plan
