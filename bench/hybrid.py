@@ -6,10 +6,13 @@ One server after the other is started on the data folder, then two at once, each
 
 restart     from the start of the process until it says that it is ready, with the corpus's index open
 search      one search after the other from one connection, ten hits; each question once
+filter      searches held to documents whose metadata say so, few and many: is every hit one of theirs,
+            are there ten, and how many of the ten nearest vectors are those that comparing with all finds
 write       a document sent to one server: how long until a search of each of both finds it
 
-A corpus with another encoder than MiniLM (RAG_ENCODER) is searched with that; what MiniLM takes for one
-query is measured by itself, so that it can be added.
+What MiniLM takes for one query is measured by itself. A corpus that another encoder made (RAG_ENCODER) is
+searched with that one; `bench.encoder_pair` makes one that costs as much as MiniLM. For the filters every
+document is given a number, `bench_number`, among its metadata.
 """
 
 import argparse
@@ -19,19 +22,29 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import mean
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import text
 
 from api.threads import choose_precision, set_threads
 from bench.ask import RAG, serving
 from bench.environment import environment, last_json, report, run
-from rag.encoder import Encoder
+from rag.encoder import MINILM, Encoder
 from rag.evaluation.metrics import percentile
 from rag.training.data import read_examples
+from store import chunk_reads, corpora, documents
+from store.postgres import Database, open_database
 
 WARM_UP = 20
+SHARES = (0.0001, 0.001, 0.01, 0.1, 1.0)
+COMPARED_UP_TO = 20_000
+"""With how many chunks all vectors are compared, to see whether a filtered search found the nearest."""
+FILTERED_QUERIES = 20
 
 
 def main() -> None:
@@ -77,6 +90,8 @@ def measure(
         figures |= {f"search_p{q}_ms": percentile(times, q) for q in (50, 95, 99)}
         figures["searches"] = len(times)
         figures["hits_per_search"] = sum(hits for _, hits in rows) / len(rows)
+        print(figures, flush=True)
+        figures |= filtered(arguments, first, queries[WARM_UP : WARM_UP + FILTERED_QUERIES])
         both = [first, servers.enter_context(serving(other, key))]
         timed_search(both[1], arguments.corpus, queries[0])
         seen = [written(both, arguments.corpus) for _ in range(arguments.writes)]
@@ -92,6 +107,79 @@ def timed_search(client: httpx.Client, corpus: str, query: str) -> tuple[float, 
     elapsed_ms = (time.perf_counter() - begun) * 1000
     response.raise_for_status()
     return elapsed_ms, len(response.json()["hits"])
+
+
+def filtered(arguments: argparse.Namespace, server: httpx.Client, queries: Sequence[str]) -> dict[str, float]:
+    """Searches held to shares of the documents."""
+    encoder = Encoder(os.environ.get("RAG_ENCODER", MINILM), choose_precision("auto"))
+    vectors = encoder.encode(queries)
+    figures: dict[str, float] = {}
+    database = open_database(None, arguments.data_dir)
+    try:
+        count = numbered(database, arguments.corpus)
+        for share in SHARES:
+            only = {"bench_number": {"lt": max(1, round(share * count))}}
+            ids, rows = chunks_under(database, arguments.corpus, only)
+            found = [search_under(server, arguments.corpus, query, only) for query in queries]
+            name = f"filter_{100 * share:g}%"
+            figures[f"{name}_chunks"] = len(ids)
+            figures[f"{name}_p50_ms"] = percentile([one["ms"] for one in found], 50)
+            figures[f"{name}_full"] = mean(len(one["hybrid"]) == min(10, len(ids)) for one in found)
+            figures[f"{name}_allowed"] = mean(
+                set(one["hybrid"] + one["vector"]) <= set(ids.tolist()) for one in found
+            )
+            if rows is not None:
+                nearest = (set(ids[np.argsort(-(rows @ v))[:10]].tolist()) for v in vectors)
+                shared = (len(near & set(one["vector"])) for near, one in zip(nearest, found, strict=True))
+                figures[f"{name}_vector_recall@10"] = mean(n / min(10, len(ids)) for n in shared)
+            print({key: value for key, value in figures.items() if key.startswith(name)}, flush=True)
+    finally:
+        database.close()
+    return figures
+
+
+def numbered(database: Database, corpus: str) -> int:
+    """Give every document a number from 0 on, in no order that means anything; how many there are."""
+    with database.transaction() as session:
+        known = corpora.get(session, corpus)
+        session.execute(
+            text(
+                "UPDATE documents SET metadata = metadata || jsonb_build_object('bench_number', n) FROM "
+                "(SELECT id, row_number() OVER (ORDER BY md5(source)) - 1 AS n FROM documents "
+                "WHERE corpus_id = :corpus) AS numbers WHERE documents.id = numbers.id"
+            ),
+            {"corpus": known.id},
+        )
+        found = session.execute(
+            text("SELECT count(*) FROM documents WHERE corpus_id = :corpus"), {"corpus": known.id}
+        )
+        return int(found.scalar_one())
+
+
+def chunks_under(
+    database: Database, corpus: str, only: dict[str, Any]
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+    """The chunks that a filter lets through, and their vectors where they are not too many."""
+    with database.transaction() as session:
+        ids = documents.matching_chunks(session, corpora.get(session, corpus).id, only, None)
+        if len(ids) > COMPARED_UP_TO:
+            return ids, None
+        vectors = chunk_reads.embeddings(session, ids.tolist())
+    return ids, np.stack([vectors[i] for i in ids.tolist()]).astype(np.float32)
+
+
+def search_under(server: httpx.Client, corpus: str, query: str, only: dict[str, Any]) -> dict[str, Any]:
+    """A hybrid search under a filter with its time, and the same by vectors alone."""
+    body = {"query": query, "corpus": corpus, "top_k": 10, "filters": only, "spelling": False}
+    begun = time.perf_counter()
+    hybrid = server.post("/v1/search", json=body)
+    elapsed_ms = (time.perf_counter() - begun) * 1000
+    vector = server.post("/v1/search", json={**body, "mode": "vector"})
+    found = {
+        name: [hit["chunk_id"] for hit in response.raise_for_status().json()["hits"]]
+        for name, response in (("hybrid", hybrid), ("vector", vector))
+    }
+    return {"ms": elapsed_ms, **found}
 
 
 def written(servers: Sequence[httpx.Client], corpus: str) -> list[float]:

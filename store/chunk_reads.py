@@ -1,14 +1,44 @@
 """Reading what was stored with chunks, and what lies around them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, select
+from numpy.typing import NDArray
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from store import places
+from store.filters import compile_filter
 from store.tables import ChunkRow, DocumentRow, among
 from store.types import ChunkPlace, DocumentSource, Float16Vector
+from store.visibility import Reader, document_visible
+
+MAX_LOOKED_UP = 10_000
+"""Of how many matching documents the chunks are looked up document by document.
+
+PostgreSQL cannot guess how few match a filter on metadata, and would go through the chunks of all.
+"""
+
+
+def matching_chunks(
+    session: Session, corpus_id: int, filter: Mapping[str, Any], reader: Reader | None = None
+) -> NDArray[np.int64]:
+    """The ids, ascending, of the searchable chunks whose documents match and may be seen: shape `(n,)`.
+
+    Raises:
+        FilterError: `filter` has a shape that means nothing.
+    """
+    matching = (DocumentRow.corpus_id == corpus_id, compile_filter(filter), document_visible(reader))
+    some = session.scalars(select(DocumentRow.id).where(*matching).limit(MAX_LOOKED_UP + 1)).all()
+    # One bytes value of big-endian numbers: for a million ids a tenth of the time that rows would take.
+    packed = select(func.string_agg(func.int8send(ChunkRow.id), func.decode("", "hex")))
+    if len(some) <= MAX_LOOKED_UP:
+        statement = packed.where(ChunkRow.searchable, among(ChunkRow.document_id, some))
+    else:
+        joined = packed.join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
+        statement = joined.where(ChunkRow.searchable, *matching)
+    return np.sort(np.frombuffer(session.scalar(statement) or b"", dtype=">i8").astype(np.int64))
 
 
 def embeddings(session: Session, ids: Sequence[int]) -> dict[int, Float16Vector]:

@@ -6,8 +6,6 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -25,7 +23,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from store import places
@@ -281,31 +279,6 @@ def embedded_chunks(session: Session, versions: Mapping[UUID, int]) -> list[Inde
         IndexedChunk(row.id, row.text, tuple(row.heading_path), decode_embedding(row.embedding))
         for row in session.execute(statement)
     ]
-
-
-def matching_chunks(
-    session: Session, corpus_id: int, filter: Mapping[str, Any], reader: Reader | None = None
-) -> NDArray[np.int64]:
-    """The ids, ascending, of the searchable chunks whose documents match and may be seen: shape `(n,)`.
-
-    Raises:
-        FilterError: `filter` has a shape that means nothing.
-    """
-    # One bytes value of big-endian numbers: for a million ids a tenth of the time that rows would take.
-    packed = func.string_agg(
-        func.int8send(ChunkRow.id), aggregate_order_by(func.decode("", "hex"), ChunkRow.id)
-    )
-    statement = (
-        select(packed)
-        .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
-        .where(
-            ChunkRow.corpus_id == corpus_id,
-            ChunkRow.searchable,
-            compile_filter(filter),
-            document_visible(reader),
-        )
-    )
-    return np.frombuffer(session.scalar(statement) or b"", dtype=">i8").astype(np.int64)
 
 
 def _exported(corpus_id: int) -> Select[*tuple[Any, ...]]:

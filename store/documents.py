@@ -1,5 +1,6 @@
 """The repository of documents, their versions and their chunks: all functions in one place."""
 
+from store.chunk_reads import matching_chunks
 from store.document_reads import (
     by_ids,
     by_sha256,
@@ -12,7 +13,6 @@ from store.document_reads import (
     export_page,
     get,
     known,
-    matching_chunks,
     page,
     page_of_all,
     sources_under,

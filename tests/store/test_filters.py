@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from store import documents, filters, index_log
+from store import chunk_reads, documents, filters, index_log
 from store.errors import FilterError
 from store.types import Corpus
 from tests.store.samples import with_chunks
@@ -120,3 +120,13 @@ def test_matching_chunks_are_the_searchable_ones_in_order(session: Session, fill
 def test_matching_chunks_of_nothing_is_empty(session: Session, filled: Corpus, other_corpus: Corpus) -> None:
     assert documents.matching_chunks(session, filled.id, {"language": "fr"}).shape == (0,)
     assert documents.matching_chunks(session, other_corpus.id, {}).shape == (0,)
+
+
+def test_matching_chunks_are_the_same_when_they_are_too_many_to_look_up(
+    session: Session, filled: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filter = {"year": {"gte": 2020}}
+    looked_up = documents.matching_chunks(session, filled.id, filter)
+    monkeypatch.setattr(chunk_reads, "MAX_LOOKED_UP", 1)
+    assert documents.matching_chunks(session, filled.id, filter).tolist() == looked_up.tolist()
+    assert len(looked_up) == 2
