@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import create_app
 from api.build import build
+from api.connections import patient_for
 from api.lazy import Lazy
 from api.logs import configure_logging
 from api.settings import load_settings
@@ -47,6 +48,7 @@ def main() -> None:
         create_app(settings, application, serve_many_threads),
         host=settings.host,
         port=settings.port,
+        http=patient_for(settings.silent_after_s),
         log_config=None,
         access_log=False,
     )

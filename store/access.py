@@ -124,7 +124,8 @@ def authenticate(session: Session, secret: str) -> Authenticated:
         InvalidKeyError: There is none, it was revoked, its time is over (by the database's clock), or its
             user is disabled.
     """
-    row = session.execute(_good_key(), {"hash": _hash(secret)}).one_or_none()
+    # By the connection, past the ORM, as these are no objects: a fourth less to do for each request.
+    row = session.connection().execute(_good_key(), {"hash": _hash(secret)}).one_or_none()
     if row is None:
         raise InvalidKeyError
     if row.is_stale:

@@ -53,7 +53,8 @@ def get(session: Session, name: str, reader: Reader | None = None) -> Corpus:
     if reader is None or reader.sees_all or reader.corpora is not None:
         row = session.execute(_corpora().where(CorpusRow.name == name, corpus_visible(reader))).one_or_none()
     else:
-        row = session.execute(_named(), {"name": name, "reader": reader.user_id}).one_or_none()
+        wanted = {"name": name, "reader": reader.user_id}
+        row = session.connection().execute(_named(), wanted).one_or_none()
     if row is None:
         raise UnknownCorpusError(name, _names(session, reader))
     return _corpus(row)

@@ -36,7 +36,7 @@ class Database:
     def __init__(self, engine: Engine, server: "EmbeddedServer | None" = None):
         self.engine = engine
         # A pool of its own: to change a connection's ways and back takes longer than many a statement.
-        self._autocommitting = _engine(engine.url, "AUTOCOMMIT", most=12)
+        self._autocommitting = _engine(engine.url, "AUTOCOMMIT", kept=16, more=0)
         self._server = server
         self._sealer: Sealer | None = None
 
@@ -265,14 +265,16 @@ def _address(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _engine(address: URL, isolation_level: IsolationLevel = "READ COMMITTED", most: int = 30) -> Engine:
-    """An engine with at most so many connections, a third of which it keeps."""
+def _engine(
+    address: URL, isolation_level: IsolationLevel = "READ COMMITTED", *, kept: int = 10, more: int = 20
+) -> Engine:
+    """An engine that keeps so many connections, and makes so many more for as long as they are needed."""
     engine = create_engine(
         address,
         isolation_level=isolation_level,
         hide_parameters=True,  # errors of statements would quote texts
-        pool_size=most // 3,
-        max_overflow=most - most // 3,
+        pool_size=kept,
+        max_overflow=more,
         pool_use_lifo=True,  # the server's process that has just worked is the quickest
         # Dates without a zone in metadata and filters are read as UTC, wherever the server stands.
         # Without an encoding, a database in SQL_ASCII would hand out bytes before it can be refused.
