@@ -40,7 +40,7 @@ UNFINISHED = 1.0
 """How much a stretch of text loses that does not end as sentences do."""
 MOST_SENTENCES = 3
 MARGIN = 1.0
-"""Sentences whose score is within this of the best one's are quoted with it."""
+"""Sentences of the same passage whose score is within this of the best one's are quoted with it."""
 SURE = -1.0
 """Mean log-probability of an action from which on a written text is trusted."""
 VERDICT_MARGIN = 1.0
@@ -83,7 +83,7 @@ class Quoter:
     def quotes(
         self, reading: Reading, pointers: Pointers, most_pieces: int, *, verdict: bool
     ) -> tuple[Action, ...]:
-        """The best sentences as copies, in the order of their passages; nothing where no sentence is found.
+        """The best sentences of one passage as copies, in its order; nothing where no sentence is found.
 
         Args:
             reading: of the question and its passages.
@@ -99,10 +99,11 @@ class Quoter:
             length = quote.last - quote.first + 1
             if quote.score < found[0].score - MARGIN or len(chosen) == MOST_SENTENCES:
                 break
-            if length <= room and not any(_alike(quote.stems, other.stems) for other in chosen):
+            fits = length <= room and quote.passage == found[0].passage
+            if fits and not any(_alike(quote.stems, other.stems) for other in chosen):
                 chosen.append(quote)
                 room -= length
-        chosen.sort(key=lambda q: (q.passage, q.start))
+        chosen.sort(key=lambda q: q.start)
         copies = (
             Action(tuple(reading.windows[q.window].ids[q.first : q.last + 1]), q.window, q.first, q.last)
             for q in chosen

@@ -60,8 +60,8 @@ def test_a_sentence_with_the_questions_words_beats_one_without(reader: Reader) -
 
 
 def test_sentences_that_are_nearly_as_good_follow_in_the_order_of_the_text(reader: Reader) -> None:
-    masses = {"It was warm": 0.4, "The cat slept": 0.3, "Dogs never": 0.001}
-    composed = quoted(reader, "Why?", [CATS], masses)
+    masses = {"It was warm": 0.4, "The cat slept": 0.3, "Dogs never": 0.001, "Boats are": 0.3}
+    composed = quoted(reader, "Why?", [BOATS, CATS], masses)
     assert composed.text == "The cat slept on the mat. It was warm there because of the stove."
     assert len(composed.segments) == 2
 
