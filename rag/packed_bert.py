@@ -5,12 +5,10 @@ once; attention goes over texts of equal length together. And many texts are sha
 work for themselves are faster than threads that wait for each other in every layer.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, groupby
 from pathlib import Path
-from threading import Barrier, Lock
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
+
+from rag.cores import Cores
 
 _TOKENS_AT_ONCE = 4096  # more takes memory and gains nothing
 _TOKENS_TO_SHARE = 512  # fewer are best left to the threads of one operation
@@ -95,14 +95,14 @@ class PackedBert:
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(window)
-        self._workers = _Workers()
+        self._cores = Cores("encoding")
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Returns a vector of each text, not of unit length: `(n, d) float32`."""
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         batches = _batches([len(each) for each in ids], torch.get_num_threads())
         read = [[ids[number] for number in numbers] for numbers in batches]
-        means = self._workers.map(self._means, read) if len(read) > 1 else map(self._means, read)
+        means = self._cores.map(self._means, read)
         vectors = np.empty((len(ids), self.dimension), np.float32)
         for numbers, of_batch in zip(batches, means, strict=True):
             vectors[numbers] = of_batch
@@ -181,39 +181,3 @@ def _groups(lengths: Sequence[int]) -> list[_Group]:
     counted = [(length, len(list(same))) for length, same in groupby(lengths)]
     starts = accumulate((length * texts for length, texts in counted), initial=0)
     return [_Group(start, texts, length) for start, (length, texts) in zip(starts, counted, strict=False)]
-
-
-class _Workers:
-    """Threads in each of which torch uses one core."""
-
-    def __init__(self) -> None:
-        self._pool: ThreadPoolExecutor | None = None
-        self._starting = Lock()
-
-    def map(
-        self, work: Callable[[_Ids], NDArray[np.float32]], parts: Sequence[_Ids]
-    ) -> Iterator[NDArray[np.float32]]:
-        """Do the work on all parts side by side; gives the results in order."""
-        with self._starting:
-            if self._pool is None:
-                self._pool = _started(torch.get_num_threads())
-        return self._pool.map(work, parts)
-
-
-def _started(threads: int) -> ThreadPoolExecutor:
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="encoding")
-    together = Barrier(threads)  # so that each of the threads takes one of the calls
-    for done in [pool.submit(_use_one_core, together) for _ in range(threads)]:
-        done.result()
-    torch.set_num_threads(threads)
-    return pool
-
-
-def _use_one_core(together: Barrier) -> None:
-    """Let torch use one core in this thread.
-
-    What is set counts for this thread and for all that have not asked yet, so this one has to ask before.
-    """
-    torch.get_num_threads()
-    torch.set_num_threads(1)
-    together.wait()

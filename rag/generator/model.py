@@ -15,21 +15,25 @@ training sum over all ways to cut a target into copied and written pieces. Distr
 in float32 also where the matrix products before them are not.
 """
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rag.cores import Cores
 from rag.generator.config import GeneratorConfig
 from rag.generator.layers import LAYER_NORM_EPSILON, DecoderLayer, EncoderLayer
+from rag.generator.packed import read_packed, shared_out
 
 MASKED = -1e4
 """Added to a logit that must not be chosen; finite, so that a fully masked row stays a number."""
 
 
 WINDOWS_AT_ONCE = 16
-"""Windows that are read in one pass when answering; those of like length go together."""
+"""Windows that a card reads in one pass when answering; those of like length go together."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Generator(nn.Module):
         self.writer = nn.Sequential(nn.Linear(D, D), nn.GELU(), nn.LayerNorm(D, eps=LAYER_NORM_EPSILON))
         self.writer_bias = nn.Parameter(torch.zeros(config.vocabulary))
         self.relevance = nn.Linear(D, 1)
+        self._cores = Cores("reading")
 
     def encode(self, ids: Tensor, segments: Tensor, copyable: Tensor) -> Evidence:
         """Read the passages.
@@ -140,6 +145,8 @@ class Generator(nn.Module):
         bias = (flat == 0)[:, None, None, :] * MASKED
         if torch.is_grad_enabled():
             return self._read(flat, parts, bias), bias
+        if ids.device.type == "cpu":
+            return self._read_packed(flat, parts), bias
         return self._read_slices(flat, parts, bias), bias
 
     def _read_slices(self, ids: Tensor, segments: Tensor, bias: Tensor) -> Tensor:
@@ -152,6 +159,26 @@ class Generator(nn.Module):
             rows = present[begin : begin + WINDOWS_AT_ONCE]
             L = int(lengths[rows[-1]])
             states[rows, :L] = self._read(ids[rows, :L], segments[rows, :L], bias[rows, ..., :L])
+        return states
+
+    def _read_packed(self, ids: Tensor, segments: Tensor) -> Tensor:
+        """`_read` without padding, shared out among cores: states `(N, L, D)`, zero at padding."""
+        lengths: list[int] = (ids != 0).sum(dim=1).tolist()
+        present = [number for number, length in enumerate(lengths) if length]
+        states = torch.zeros(*ids.shape, self.config.dimension)
+
+        @torch.inference_mode()
+        def read(part: Sequence[int]) -> None:
+            windows = [present[n] for n in part]
+            each = [lengths[n] for n in windows]
+            rows = torch.tensor(windows).repeat_interleave(torch.tensor(each))  # (t,)
+            places = torch.cat([torch.arange(length) for length in each])  # (t,)
+            x = self.words(ids[rows, places]) + self.positions(places)
+            x = self.input_norm(x + self.segments(segments[rows, places])).to(self.precision)
+            states[rows, places] = read_packed(self.encoder, x, each).float()
+
+        parts = shared_out([lengths[n] for n in present], torch.get_num_threads())
+        deque(self._cores.map(read, parts), maxlen=0)
         return states
 
     def _read(self, ids: Tensor, segments: Tensor, bias: Tensor) -> Tensor:

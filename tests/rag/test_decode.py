@@ -11,7 +11,8 @@ import torch
 from rag.encoder import minilm_directory
 from rag.generator.actions import NEVER, Action, ActionSpace
 from rag.generator.decode import Decoded, Outlook, Task, decode
-from rag.generator.model import Evidence, Generator
+from rag.generator.model import MASKED, Evidence, Generator
+from rag.generator.packed import shared_out
 from rag.generator.passages import CLS, SEP, Passage, Reader, Reading, collate
 from rag.generator.search import Search, Text, truncate
 from rag.generator.settings import GREEDY, GenerationSettings, Style
@@ -85,15 +86,43 @@ def test_going_on_from_what_is_remembered_gives_what_the_whole_text_gives(
         torch.testing.assert_close(step.starts[question, 0], expected.starts[0, -1], atol=1e-4, rtol=1e-4)
 
 
-def test_windows_read_in_slices_of_like_length_are_read_as_together(
+def test_windows_read_without_padding_or_in_slices_are_read_as_together(
     model: Generator, read: Callable[[int], Reading]
 ) -> None:
     together = evidence_of(model, read(3), read(1))
     with torch.inference_mode():
-        sliced = evidence_of(model, read(3), read(1))
+        packed = evidence_of(model, read(3), read(1))
+        inputs = collate([read(3), read(1)])
+        ids, segments = (torch.from_numpy(x).flatten(0, 1) for x in (inputs.ids, inputs.segments))
+        sliced = model._read_slices(ids, segments, (ids == 0)[:, None, None, :] * MASKED)
     seen = together.bias[:, 0, 0] == 0
-    torch.testing.assert_close(sliced.states[seen], together.states[seen], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(sliced.relevance[0], together.relevance[0], atol=1e-5, rtol=1e-4)
+    for states in (packed.states, sliced.view(packed.states.shape)):
+        torch.testing.assert_close(states[seen], together.states[seen], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(packed.relevance[0], together.relevance[0], atol=1e-5, rtol=1e-4)
+
+
+def test_windows_are_shared_out_evenly_each_once() -> None:
+    lengths = [17, 200, 31, 200, 90, 90, 250, 12, 64, 200]
+    for cores in (1, 2, 4):
+        parts = shared_out(lengths, cores)
+        assert sorted(n for part in parts for n in part) == list(range(len(lengths)))
+        tokens = [sum(lengths[n] for n in part) for part in parts]
+        assert max(tokens) - min(tokens) <= max(lengths)
+        assert all([lengths[n] for n in p] == sorted(lengths[n] for n in p) for p in parts)
+    assert shared_out([20, 30], 2) == [[0, 1]], "a little is not worth sharing"
+    assert shared_out([], 2) == []
+
+
+def test_a_text_read_beside_others_on_several_cores_is_read_as_alone(
+    model: Generator, reader: Reader
+) -> None:
+    texts = [" ".join(TEXTS[: 1 + n % 3]) * (1 + n % 4) for n in range(40)]
+    with torch.inference_mode():
+        one = [evidence_of(model, reader.read("Who?", [Passage(t)])).relevance[0] for t in texts]
+        torch.set_num_threads(2)
+        many = evidence_of(model, *[reader.read("Who?", [Passage(t)]) for t in texts]).relevance
+    for alone, among in zip(one, many, strict=True):
+        torch.testing.assert_close(among[: len(alone)], alone, atol=1e-5, rtol=1e-4)
 
 
 @torch.inference_mode()

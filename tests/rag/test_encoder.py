@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from bench.embedding import compare, passages
+from rag.cores import _started
 from rag.encoder import UNLIMITED_WINDOW, Encoder, minilm_directory
-from rag.packed_bert import _batches, _started
+from rag.packed_bert import _batches
 
 TEXTS = ["A ship sailed to the port of Odessa.", "Leave is 30 days a year. " * 20, "x"]
 
@@ -75,7 +76,7 @@ def test_many_texts_are_shared_out_and_torch_keeps_its_threads(exact: Encoder) -
 
 def test_a_thread_of_its_own_uses_one_core() -> None:
     before = torch.get_num_threads()
-    pool = _started(3)
+    pool = _started(3, "test")
     try:
         assert list(pool.map(lambda _: torch.get_num_threads(), range(9))) == [1] * 9
         assert torch.get_num_threads() == 3
