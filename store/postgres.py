@@ -224,6 +224,15 @@ def check_suitable(encoding: str, version_number: int) -> None:
         )
 
 
+def plan_each_time(session: Session) -> None:
+    """Let PostgreSQL plan each statement of this transaction for its values, however often it ran before.
+
+    A connection's plan of a statement is made without them after some runs. For a filter of the log, which
+    can let through one response or a million, that plan can be very wrong.
+    """
+    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
 def migrate(database: Database) -> None:
     """Bring the tables up to date. Several processes may call this at once: one works, the others wait."""
     from alembic import command

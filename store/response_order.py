@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from store.errors import InvalidCursorError
 from store.positions import parse_position, position
 from store.tables import ResponseRow, ScoreDefinitionRow, ScoreRow, among
-from store.visibility import Reader, response_open, response_shown
+from store.visibility import Reader, all_shown, response_open, response_shown
 
 NEWEST = "newest"
 SCORE = "score."
@@ -23,6 +23,8 @@ PATTERN = r"^(newest|-?probability|-?latency|-?score\.[\w.-]{1,200})$"
 
 GROWTH, MOST_AT_ONCE = 4, 5_000
 """How many more are looked at each time where many are hidden, and at most."""
+MANY = 500
+"""Where so many are wanted, all that is hidden from the reader is gathered once."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def places(
     """The next responses that meet the conditions and that the reader may see, in an order.
 
     Only what conditions and order need is read, so that an index can be enough; what a list shows of the
-    responses is read afterwards, of so many as it shows. What may be hidden is looked at last, in the order.
+    responses is read afterwards, of so many as it shows. What may be hidden is looked at last, in the order,
+    for a few responses, and gathered first for many.
 
     Raises:
         InvalidCursorError: `after` was not written by `written` for such an order.
@@ -69,6 +72,8 @@ def places(
     ordered = statement.where(*conditions, response_open(reader)).order_by(
         *_ordered(value, ResponseRow.id, descending=descending)
     )
+    if limit >= MANY:
+        ordered = ordered.where(all_shown(reader, ResponseRow))
     last = None if after is None else _reached(after, is_newest=is_newest)
     found: list[Place] = []
     size = limit
@@ -78,7 +83,7 @@ def places(
             here, reached = tuple_(value, ResponseRow.id), tuple_(_exact(last.value, value), last.id)
             some = some.where(here < reached if descending else here > reached)
         rows = [Place(*row) for row in session.execute(some.limit(size))]
-        found += _shown(session, rows, reader)
+        found += rows if limit >= MANY else _shown(session, rows, reader)
         if len(rows) < size or len(found) >= limit:
             return found[:limit]
         last, size = rows[-1], min(size * GROWTH, MOST_AT_ONCE)

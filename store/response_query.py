@@ -111,6 +111,10 @@ FIELDS: Mapping[str, Field] = {
     )
 }
 
+OF_TIME = frozenset({"since", "until"})
+OF_RESPONSES = OF_TIME | {"user", "corpus", "model", "abstained", "probability", "latency"}
+"""Fields that the index of figures is enough for."""
+
 
 def parse(text: str) -> tuple[Term, ...]:
     """The terms of a query.

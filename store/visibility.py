@@ -6,11 +6,11 @@ worked out by PostgreSQL for each statement, so a right that is taken away is go
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, not_, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from store.tables import (
@@ -29,18 +29,44 @@ from store.tables import (
 )
 from store.types import Level
 
+MOST_HIDDEN = 5_000
+"""So many documents are hidden by their ids at most, more by their lists."""
+
 
 @dataclass(frozen=True)
 class Reader:
     """On whose behalf something is read; where a reader is None, on that of the program itself.
 
     `sees_all` is an administrator, whom no list keeps out; `corpora` are the ids of those that the key is
-    held to, None: all.
+    held to, None: all. The rest is what `looked_up` found, None: each statement looks it up.
     """
 
     user_id: UUID
     sees_all: bool = False
     corpora: frozenset[int] | None = None
+    groups: frozenset[UUID] | None = None
+    """In which it is."""
+    visible: frozenset[int] | None = None
+    """The ids of the corpora that it may know of."""
+    hidden: frozenset[UUID] | None = None
+    """The ids of the documents whose own lists keep it out."""
+
+
+def looked_up(session: Session, reader: Reader | None) -> Reader | None:
+    """The same reader for the statements of this snapshot alone, with what they would look up each.
+
+    PostgreSQL counts in several processes only where nothing has to be looked up for a row. Of more than
+    `MOST_HIDDEN` documents the ids are left out.
+    """
+    if reader is None or reader.sees_all:
+        return reader
+    groups = session.scalars(select(MemberRow.group_id).where(MemberRow.user_id == reader.user_id))
+    known = replace(reader, groups=frozenset(groups))
+    visible = frozenset(session.scalars(visible_corpora(known)))
+    hidden = session.scalars(
+        select(DocumentRow.id).where(document_hidden(known)).limit(MOST_HIDDEN + 1)
+    ).all()
+    return replace(known, visible=visible, hidden=frozenset(hidden) if len(hidden) <= MOST_HIDDEN else None)
 
 
 def corpus_visible(reader: Reader | None) -> ColumnElement[bool]:
@@ -72,6 +98,8 @@ def document_hidden(reader: Reader | None) -> ColumnElement[bool]:
     """The condition on `DocumentRow` that its own list keeps the reader out, whatever its corpus says."""
     if reader is None or reader.sees_all:
         return not_(true())
+    if reader.hidden is not None:
+        return among(DocumentRow.id, sorted(reader.hidden))
     listed = exists().where(
         DocumentReaderRow.document_id == DocumentRow.id, _names(DocumentReaderRow, reader)
     )
@@ -136,6 +164,8 @@ def response_open(reader: Reader | None) -> ColumnElement[bool]:
     if reader.sees_all:
         return inside
     is_own = ResponseRow.user_id == reader.user_id
+    if reader.visible is not None:
+        return and_(inside, or_(is_own, among(ResponseRow.corpus_id, sorted(reader.visible))))
     return and_(inside, or_(is_own, ResponseRow.corpus_id.in_(visible_corpora(reader))))
 
 
@@ -149,26 +179,44 @@ def response_shown(reader: Reader | None, row: Any) -> ColumnElement[bool] | Non
     return and_(*(not_(each.offset(0).exists()) for each in parts)) if parts else None
 
 
-def _hidden_parts(reader: Reader | None, row: Any) -> list[Select[int]]:
+def all_shown(reader: Reader | None, row: Any) -> ColumnElement[bool]:
+    """The same condition as `response_shown` for very many rows: all that is hidden is gathered once."""
+    if reader is None or reader.sees_all:
+        return true()
+    # DISTINCT tells PostgreSQL that a search among them is short: it would expect few different ones.
+    touched = union_all(*_with_hidden(reader)).subquery("touched")
+    hidden = select(touched.c.response_id).distinct().subquery("hidden")
+    withheld = exists().where(hidden.c.response_id == row.id, row.user_id != reader.user_id)
+    return not_(withheld.correlate(_around(row)))
+
+
+def _hidden_parts(reader: Reader | None, row: Any) -> list[Select[*tuple[Any, ...]]]:
     """What was found for a response of somebody else, or is cited by it, and is hidden from the reader."""
     if reader is None or reader.sees_all:
         return []
     of_others = row.user_id != reader.user_id
+    return [
+        each.where(each.selected_columns.response_id == row.id, of_others).correlate(_around(row))
+        for each in _with_hidden(reader)
+    ]
+
+
+def _with_hidden(reader: Reader) -> list[Select[*tuple[Any, ...]]]:
+    """The ids of responses for which something was found, or which cite something, that is hidden."""
+    hidden = document_hidden(reader)
     found = (
-        select(literal(1))
-        .select_from(ResponseHitRow)
+        select(ResponseHitRow.response_id)
         .join(ChunkRow, ChunkRow.id == ResponseHitRow.chunk_id)
         .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
-        .where(ResponseHitRow.response_id == row.id, of_others, document_hidden(reader))
     )
-    cited = (
-        select(literal(1))
-        .select_from(ResponseCitationRow)
-        .join(DocumentRow, DocumentRow.id == ResponseCitationRow.document_id)
-        .where(ResponseCitationRow.response_id == row.id, of_others, document_hidden(reader))
+    cited = select(ResponseCitationRow.response_id).join(
+        DocumentRow, DocumentRow.id == ResponseCitationRow.document_id
     )
-    around = row if row is ResponseRow else row.id.table
-    return [found.correlate(around), cited.correlate(around)]
+    return [found.where(hidden), cited.where(hidden)]
+
+
+def _around(row: Any) -> Any:
+    return row if row is ResponseRow else row.id.table
 
 
 def visible_responses(reader: Reader | None) -> Select[UUID]:
@@ -229,5 +277,7 @@ def _held_to(reader: Reader, row: type[ResponseRow] | type[SessionRow]) -> Colum
 
 def _names(row: type[GrantRow] | type[DocumentReaderRow], reader: Reader) -> ColumnElement[bool]:
     """The condition that an entry of a list names the reader, or a group that the reader is in."""
+    if reader.groups is not None:
+        return or_(row.user_id == reader.user_id, among(row.group_id, sorted(reader.groups)))
     groups = select(MemberRow.group_id).where(MemberRow.user_id == reader.user_id)
     return or_(row.user_id == reader.user_id, row.group_id.in_(groups))

@@ -28,7 +28,7 @@ from api.schemas.scores import (
     ScoreDefinitionChangeBody,
     ScoreDefinitionView,
 )
-from store.overview import By
+from store.activity import By
 
 
 def list_score_definitions(archived: bool | None = None) -> Listing[ScoreDefinitionView]:

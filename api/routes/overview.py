@@ -17,8 +17,8 @@ from api.schemas.overview import (
     RiskPointView,
     ScoreFiguresView,
 )
-from store import conversations, overview
-from store.overview import By
+from store import activity, conversations, overview
+from store.activity import By
 from store.question_clusters import QuestionCluster, cluster, worst
 from store.response_query import QueryError
 
@@ -45,12 +45,13 @@ def show_overview(
     Verdicts are those of the newest 20,000 responses, scores those of about 5,000, the newest of each time,
     clusters those of the newest 2,000.
     """
-    with parts.database.transaction() as session:
-        figures = overview.figures(session, wanted, width_s, by)
-        risk = overview.risk_coverage(session, wanted)
+    with parts.database.snapshot() as session:
+        prepared = activity.prepared(session, wanted)
+        figures = activity.figures(session, prepared, width_s, by)
+        risk = overview.risk_coverage(session, prepared)
         times = [cell.at for cell in figures.activity]
-        scores = overview.scores(session, wanted, width_s, times)
-        newest = conversations.list_responses(session, wanted, after=None, limit=CLUSTERED).responses
+        scores = overview.scores(session, prepared, width_s, times)
+        newest = conversations.list_responses(session, prepared, after=None, limit=CLUSTERED).responses
     clusters = cluster(newest)
     return OverviewView(
         made_at=datetime.now(UTC),

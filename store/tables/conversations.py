@@ -98,12 +98,14 @@ class ResponseHitRow(Base):
     """A chunk that was retrieved for a response, best first; it outlives the chunk, so no foreign key."""
 
     __tablename__ = "response_hits"
+    # Whose documents are hidden from somebody is looked up here: which responses have hits of a chunk.
+    __table_args__ = (Index("ix_response_hits_chunk", "chunk_id", "response_id"),)
 
     response_id: Mapped[UUID] = mapped_column(
         ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
     )
     rank: Mapped[int] = mapped_column(primary_key=True)
-    chunk_id: Mapped[int] = mapped_column(BigInteger, index=True)
+    chunk_id: Mapped[int] = mapped_column(BigInteger)
     keyword: Mapped[float | None]
     vector: Mapped[float | None]
     fused: Mapped[float]
@@ -114,12 +116,13 @@ class ResponseCitationRow(Base):
     """The span of a document version that supports a span of the answer; it outlives the document."""
 
     __tablename__ = "response_citations"
+    __table_args__ = (Index("ix_response_citations_document", "document_id", "response_id"),)
 
     response_id: Mapped[UUID] = mapped_column(
         ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True
     )
     ordinal: Mapped[int] = mapped_column(primary_key=True)
-    document_id: Mapped[UUID] = mapped_column(index=True)
+    document_id: Mapped[UUID]
     document_version: Mapped[int]
     chunk_id: Mapped[int] = mapped_column(BigInteger)
     start_offset: Mapped[int]

@@ -38,8 +38,8 @@ from api.schemas.queries import ReplayBody
 from api.schemas.sessions import FeedbackBody, SessionBody, SessionChangeBody
 from api.settings import load_settings
 from store import passwords, users
+from store.activity import By
 from store.feedback import Thumb
-from store.overview import By
 from store.postgres import Database
 from store.types import Role
 from tests.api.conftest import HANDBOOK, Clients

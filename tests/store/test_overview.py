@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from store import conversations, feedback, overview, score_definitions, scores
-from store.overview import By, curve
+from store import activity, conversations, feedback, overview, score_definitions, scores
+from store.activity import By
+from store.overview import curve
 from store.question_clusters import cluster, worst
 from store.responses import ResponseFilter
 from store.score_definitions import ScoreKind, ScoreShape
@@ -25,16 +26,16 @@ def test_activity_counts_by_time_and_series(session: Session) -> None:
         .where(ResponseRow.question == "C?")
         .values(created_at=datetime(2026, 1, 2, 12, tzinfo=UTC), model="m2")
     )
-    old, new = overview.figures(session, ALL, DAY, By.MODEL).activity
+    old, new = activity.figures(session, ALL, DAY, By.MODEL).activity
     assert (old.at, old.series, old.responses, old.abstained) == (
         datetime(2026, 1, 2, tzinfo=UTC), "m2", 1, 0,
     )  # fmt: skip
     assert (new.series, new.responses, new.abstained) == ("m1", 2, 1)
     assert new.probability == pytest.approx(0.6)
-    assert [cell.series for cell in overview.figures(session, ALL, DAY, By.CORPUS).activity] == [
+    assert [cell.series for cell in activity.figures(session, ALL, DAY, By.CORPUS).activity] == [
         "handbook"
     ] * 2
-    assert overview.figures(session, ALL, DAY, By.GROUP).activity == ()
+    assert activity.figures(session, ALL, DAY, By.GROUP).activity == ()
 
 
 def test_series_beyond_the_first_four_are_one(session: Session) -> None:
@@ -43,7 +44,7 @@ def test_series_beyond_the_first_four_are_one(session: Session) -> None:
         session.execute(
             update(ResponseRow).where(ResponseRow.question == f"{number}?").values(model=f"m{number}")
         )
-    cells = overview.figures(session, ALL, DAY * 366, By.MODEL).activity
+    cells = activity.figures(session, ALL, DAY * 366, By.MODEL).activity
     assert {cell.series: cell.responses for cell in cells}["others"] == 2
     assert len(cells) == 5
 
@@ -51,7 +52,7 @@ def test_series_beyond_the_first_four_are_one(session: Session) -> None:
 def test_latency_is_near_the_true_quantiles(session: Session) -> None:
     for number in range(1, 21):
         record(session, f"{number}?", probability=number / 20)  # which takes 50 to 1,000 ms
-    [found] = overview.figures(session, ALL, 366 * DAY, By.NOTHING).latency
+    [found] = activity.figures(session, ALL, 366 * DAY, By.NOTHING).latency
     assert found.p50_ms == pytest.approx(500, rel=0.1)
     assert found.p95_ms == pytest.approx(950, rel=0.1)
 
@@ -59,7 +60,7 @@ def test_latency_is_near_the_true_quantiles(session: Session) -> None:
 def test_probabilities_are_counted_in_bins(session: Session) -> None:
     for probability in (0.0, 0.01, 0.52, 1.0):
         record(session, f"{probability}?", probability=probability)
-    spread = overview.figures(session, ALL, DAY, By.NOTHING).probabilities
+    spread = activity.figures(session, ALL, DAY, By.NOTHING).probabilities
     assert [i for i, found in enumerate(spread[True]) if found.count] == [0]
     assert spread[True][0].count == 2
     assert [i for i, found in enumerate(spread[False]) if found.count] == [10, 19]
@@ -107,8 +108,8 @@ def test_filter_narrows_the_figures(session: Session) -> None:
     record(session, "B?", user="bob")
     hour = timedelta(hours=1)
     ada, future = ResponseFilter(user="ada"), ResponseFilter(since=datetime.now(UTC) + hour)
-    assert len(overview.figures(session, ada, DAY, By.NOTHING).activity) == 1
-    assert overview.figures(session, future, DAY, By.NOTHING).activity == ()
+    assert len(activity.figures(session, ada, DAY, By.NOTHING).activity) == 1
+    assert activity.figures(session, future, DAY, By.NOTHING).activity == ()
 
 
 def test_scores_are_the_newest_of_each_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +123,7 @@ def test_scores_are_the_newest_of_each_time(session: Session, monkeypatch: pytes
             session, ResponseFilter(text=f"{value}?"), after=None, limit=1
         ).responses
         scores.record(session, found.id, [NewScore("good", value, ScoreSource.API, "ann")])
-    times = [cell.at for cell in overview.figures(session, ALL, DAY, By.NOTHING).activity]
+    times = [cell.at for cell in activity.figures(session, ALL, DAY, By.NOTHING).activity]
     [good] = overview.scores(session, ALL, DAY, times)
     assert (good.means, good.counts) == ((0.3, 0.7), (1, 1))
     assert sum(each.count for each in good.bins) == 2

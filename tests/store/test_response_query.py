@@ -9,10 +9,11 @@ from store.response_query import QueryError, Term, parse
 from store.responses import NewResponse, ResponseFilter
 from store.score_definitions import ScoreKind, ScoreShape
 from store.scores import NewScore, ScoreSource
+from tests.store.samples import DIMENSION
 
 
 def record(session: Session, question: str, user: str = "ada", probability: float = 0.9) -> str:
-    corpus = get_or_create(session, "handbook", "tiny", "1", 2)
+    corpus = get_or_create(session, "handbook", "mini", "r1", DIMENSION)
     new = NewResponse(
         session_id=conversations.open_session(session, user, corpus.id),
         user=user,
