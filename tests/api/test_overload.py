@@ -149,16 +149,17 @@ def test_stopping_server_finishes_the_answers_that_are_in_work(
 @contextmanager
 def impatient(app: Any, silent_after_s: float) -> Iterator[int]:
     """A server with the connections of `rag serve`; gives its port."""
-    config = uvicorn.Config(app, port=0, log_config=None, http=patient_for(silent_after_s))
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, http=patient_for(silent_after_s)))
+    thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     while not server.started:
         assert thread.is_alive()
         thread.join(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
+    yield listening.getsockname()[1]
     server.should_exit = True
     thread.join()
+    listening.close()
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -168,6 +169,16 @@ def is_closed(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except ConnectionResetError:
         return True
+
+
+def test_body_does_not_wait_for_word_of_its_head(settings: Settings, application: Application) -> None:
+    with impatient(create_app(settings, application), 60.0) as port, httpx.Client(timeout=60) as client:
+        took_s = []
+        for _ in range(40):
+            begun = time.perf_counter()
+            client.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+            took_s.append(time.perf_counter() - begun)
+    assert min(took_s[20:]) < 0.035  # a system that waits does so for 40 ms
 
 
 def test_silent_connections_block_nobody_and_are_closed(settings: Settings, application: Application) -> None:
