@@ -1,6 +1,5 @@
 """Asking the question of a logged response again."""
 
-from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -89,7 +88,7 @@ def _logged(parts: Application, response_id: UUID, key: Caller) -> Response:
 
 def _asked_again(logged: Response, body: ReplayBody, key: Caller) -> AskRequest:
     before: dict[str, Any] = dict(logged.parameters)
-    known = {field.name for field in fields(GenerationSettings)}
+    known = GenerationBody.model_fields
     kept = {name: value for name, value in before.get("generation", {}).items() if name in known}
     generation = body.generation or GenerationBody.model_validate(kept)
     return AskRequest(
