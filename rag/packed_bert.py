@@ -22,6 +22,7 @@ from rag.cores import Cores
 
 _TOKENS_AT_ONCE = 4096  # more takes memory and gains nothing
 _TOKENS_TO_SHARE = 512  # fewer are best left to the threads of one operation
+_FILLED_TO = 512
 
 _Ids = Sequence[Sequence[int]]  # of each text its tokens
 
@@ -40,7 +41,7 @@ class _Weights:
 
 @dataclass(frozen=True)
 class _Layer:
-    """A layer; the queries' weights hold the scale of attention already."""
+    """A layer; `qkv` makes queries, keys and values."""
 
     qkv: _Weights
     out: _Weights
@@ -50,11 +51,11 @@ class _Layer:
     last_norm: _Weights
 
     @classmethod
-    def of(cls, layer: Any, scale: float, dtype: torch.dtype) -> Self:
+    def of(cls, layer: Any, dtype: torch.dtype) -> Self:
         own = layer.attention.self
         qkv = _Weights(
-            torch.cat([own.query.weight * scale, own.key.weight, own.value.weight]).detach().to(dtype),
-            torch.cat([own.query.bias * scale, own.key.bias, own.value.bias]).detach().to(dtype),
+            torch.cat([own.query.weight, own.key.weight, own.value.weight]).detach().to(dtype),
+            torch.cat([own.query.bias, own.key.bias, own.value.bias]).detach().to(dtype),
         )
         output = layer.attention.output
         last = layer.output
@@ -90,8 +91,7 @@ class PackedBert:
         self._words = embeddings.word_embeddings.weight.detach().to(dtype)  # (vocabulary, d)
         self._positions = positions.detach().to(dtype)  # (most positions, d)
         self._norm = _Weights.of(embeddings.LayerNorm, dtype)
-        scale = (self.dimension // self._heads) ** -0.5
-        self._layers = [_Layer.of(layer, scale, dtype) for layer in bert.encoder.layer]
+        self._layers = [_Layer.of(layer, dtype) for layer in bert.encoder.layer]
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(window)
@@ -113,8 +113,8 @@ class PackedBert:
         """Returns the vectors of texts, given as tokens, that are sorted by length."""
         lengths = [len(each) for each in ids]
         groups = _groups(lengths)
-        tokens = torch.tensor(list(chain.from_iterable(ids)))  # (t,)
-        places = torch.cat([torch.arange(length) for length in lengths])  # (t,)
+        tokens = _filled(torch.tensor(list(chain.from_iterable(ids))))  # (t,)
+        places = _filled(torch.cat([torch.arange(length) for length in lengths]))  # (t,)
         x = self._normed(self._words[tokens] + self._positions[places], self._norm)  # (t, d)
         for layer in self._layers:
             attended = self._attend(F.linear(x, layer.qkv.weight, layer.qkv.bias), groups)
@@ -127,13 +127,12 @@ class PackedBert:
 
     def _attend(self, qkv: Tensor, groups: Sequence[_Group]) -> Tensor:
         """Attention of each text's tokens `(t, 3 d)` to themselves: `(t, d)`."""
-        attended = torch.empty((len(qkv), self.dimension), dtype=self._dtype)
+        attended = torch.zeros((len(qkv), self.dimension), dtype=self._dtype)
         for g in groups:
             of_text = qkv[g.start : g.end].view(g.texts, g.length, 3, self._heads, -1)
-            q, k, v = of_text.permute(2, 0, 3, 1, 4).flatten(1, 2)  # each (texts · heads, length, d / heads)
-            weights = torch.softmax(torch.bmm(q, k.transpose(1, 2)), dim=-1)
-            heads = torch.bmm(weights, v).view(g.texts, self._heads, g.length, -1)
-            attended[g.start : g.end].view(g.texts, g.length, self._heads, -1).copy_(heads.transpose(1, 2))
+            q, k, v = of_text.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
+            heads = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+            attended[g.start : g.end].view(g.texts, g.length, self._heads, -1).copy_(heads)
         return attended
 
     def _normed(self, x: Tensor, norm: _Weights) -> Tensor:
@@ -181,3 +180,13 @@ def _groups(lengths: Sequence[int]) -> list[_Group]:
     counted = [(length, len(list(same))) for length, same in groupby(lengths)]
     starts = accumulate((length * texts for length, texts in counted), initial=0)
     return [_Group(start, texts, length) for start, (length, texts) in zip(starts, counted, strict=False)]
+
+
+def _filled(numbers: Tensor) -> Tensor:
+    """Returns the numbers `(t,)` with zeros behind them where there are many.
+
+    For each size of a product that torch meets it keeps what it has prepared, so there should be few sizes.
+    """
+    if len(numbers) <= _FILLED_TO:
+        return numbers
+    return F.pad(numbers, (0, -len(numbers) % _FILLED_TO))
