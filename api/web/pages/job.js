@@ -5,8 +5,8 @@ import { button, h, number, one, percent, table } from "../dom.js";
 import { allows, attempt, start } from "../shell.js";
 
 const id = location.pathname.split("/").pop();
-const ACTS = [["pause", "Pause"], ["resume", "Resume"], ["cancel", "Cancel"], ["retry", "Try failed ones again"]];
-const POSSIBLE = { queued: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["resume", "cancel"], failed: ["resume", "cancel"], done: ["retry"], cancelled: [] };
+const ACTS = [["pause", "Pause"], ["resume", "Resume"], ["cancel", "Cancel"], ["retry", "Try failed ones again"], ["quarantine", "Try those in quarantine too"]];
+const POSSIBLE = { queued: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["resume", "cancel"], failed: ["resume", "cancel"], done: ["retry", "quarantine"], cancelled: [] };
 
 class Job {
   constructor(main, me) {
@@ -27,7 +27,7 @@ class Job {
     if (job.seconds_left !== null) pace.push(`${time(job.seconds_left)} left`);
     this.state.textContent = pace.join(" · ") + (job.error ? ` · ${job.error}` : "");
     this.share.value = job.share;
-    for (const made of this.buttons) made.hidden = !this.may || !(POSSIBLE[job.status] ?? []).includes(made.dataset.act);
+    for (const made of this.buttons) made.hidden = !this.may || !possible(job).includes(made.dataset.act);
     this.counts.replaceChildren(table("What became of the documents", ["Outcome", "Number"],
       Object.entries({ ...job.documents, chunks: job.chunks }).map(([name, count]) => [name.replaceAll("_", " "), number(count, 0)])));
   }
@@ -48,9 +48,15 @@ class Job {
   }
 
   async act(name) {
-    const done = await attempt(this.trouble, () => call(`/v1/jobs/${id}/${name}`, { method: "POST", body: name === "retry" ? {} : undefined }));
+    const [verb, body] = { retry: ["retry", {}], quarantine: ["retry", { quarantined: true }] }[name] ?? [name, undefined];
+    const done = await attempt(this.trouble, () => call(`/v1/jobs/${id}/${verb}`, { method: "POST", body }));
     if (done) await this.follow();
   }
+}
+
+function possible(job) {
+  const nothing = { retry: !job.documents.failed, quarantine: !job.documents.quarantined };
+  return (POSSIBLE[job.status] ?? []).filter((act) => !nothing[act]);
 }
 
 function time(seconds) {

@@ -67,13 +67,20 @@ def test_failed_documents_are_shown_and_tried_again(
     status(person, "done")
     assert "upload://bad.txt" in person.see("section table")
     press(person, "retry")
-    deadline = time.monotonic() + 120
-    while attempts(contributor, job_id) != [2]:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    tried(contributor, job_id, ("failed", 2))
     status(person, "done")
+    press(person, "retry")
+    tried(contributor, job_id, ("quarantined", 3))
+    press(person, "quarantine")
+    tried(contributor, job_id, ("quarantined", 4))
 
 
-def attempts(client: httpx.Client, job_id: str) -> list[int]:
-    found = client.get(f"/v1/jobs/{job_id}/documents", params={"status": "failed"}).json()["documents"]
-    return [document["attempts"] for document in found]
+def tried(client: httpx.Client, job_id: str, expected: tuple[str, int]) -> None:
+    """Wait until the job's only document has this status after so many attempts."""
+    deadline = time.monotonic() + 120
+    found = None
+    while found != [expected]:
+        assert time.monotonic() < deadline, found
+        documents = client.get(f"/v1/jobs/{job_id}/documents").json()["documents"]
+        found = [(document["status"], document["attempts"]) for document in documents]
+        time.sleep(0.1)
