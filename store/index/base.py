@@ -72,7 +72,7 @@ class Base:
             self._check_is(self._flat, "IndexIDMap", ROWS)
             self._cells: Any = None
             if measured.probes:
-                self._cells = mapped.read_index(str(folder / CELLS), mapped.IO_FLAG_MMAP_IFC)
+                self._cells = _shared_out(mapped.read_index(str(folder / CELLS), mapped.IO_FLAG_MMAP_IFC))
         except RuntimeError as error:
             raise IndexCorruptError(str(folder), f"FAISS cannot read it ({str(error)[-200:]})") from error
         self.ids = np.asarray(mapped.vector_to_array(self._flat.id_map), dtype=np.int64)
@@ -240,6 +240,12 @@ def _describe(folder: Path, measured: Measured, name: str | None = None) -> Meas
     return measured
 
 
+def _shared_out(cells: Any) -> Any:
+    """Let a single query's cells be shared out among the cores, not only many queries."""
+    cells.parallel_mode = 1
+    return cells
+
+
 def _build_cells(base: Base, source: Source, settings: VectorSettings) -> Measured:
     """Put the vectors into cells and measure; returns how to search from now on."""
     queries = coarse.held_out_queries(base.rows, source.real_queries)
@@ -248,7 +254,7 @@ def _build_cells(base: Base, source: Source, settings: VectorSettings) -> Measur
     one_by_one = partial(base.nearest, limit=coarse.DEPTHS[0], live=everything, exact=True)
     measured = replace(base.measured, exact_p50_ms=coarse.median_ms(one_by_one, timed))
     index, codes, trained_on = _cells_of(base, source, settings)
-    base._cells = index
+    base._cells = _shared_out(index)
     found = coarse.tune(
         lambda rows, depth, probes: [r.ids for r in base._nearest_in_cells(rows, depth, probes, None)],
         lambda rows, k: np.stack([r.ids for r in base.nearest(rows, k, everything, exact=True)]),
