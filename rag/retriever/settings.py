@@ -12,8 +12,8 @@ SUBJECT = "retrieval"
 """The key of these settings among a corpus's settings."""
 
 KEYWORD_WEIGHT = 0.5
-RERANK_WEIGHT = 0.3
-NEARNESS_WEIGHT = 0.5
+RERANK_WEIGHT = 0.8
+NEARNESS_WEIGHT = 1.0
 MAX_RERANK_WEIGHT = 10.0
 
 

@@ -20,8 +20,8 @@ from rag.retriever.settings import KEYWORD_WEIGHT, NEARNESS_WEIGHT, RERANK_WEIGH
 from store.index.ranking import Ranking
 
 KEYWORD_WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
-RERANK_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0)
-NEARNESS_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.8)
+RERANK_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.5, 2.0)
+NEARNESS_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 1.5)
 FOLDS = 5
 MIN_QUERIES = 10
 

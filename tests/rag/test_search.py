@@ -10,6 +10,7 @@ from rag.errors import QuestionError, RetrievalSettingsError
 from rag.generator.passages import Passage
 from rag.retriever.fusion import Fusion
 from rag.retriever.retriever import Mode, Retriever
+from rag.retriever.settings import RERANK_WEIGHT
 from rag.retriever.widen import MAX_CHARACTERS, Expand
 from rag.search import Searcher, SearchRequest, SearchResult
 from store import corpora, documents
@@ -88,7 +89,7 @@ def test_reranking_mixes_relevance_into_the_fused_score(zoo: Zoo) -> None:
     best, least = max(fused.values()), min(fused.values())
     for hit in reranked.hits:
         scaled = (fused[hit.text] - least) / (best - least)
-        assert hit.scores.final == pytest.approx(scaled + 0.3 * ("elk" in hit.text))
+        assert hit.scores.final == pytest.approx(scaled + RERANK_WEIGHT * ("elk" in hit.text))
 
 
 def test_a_corpus_says_how_much_reranking_counts(zoo: Zoo) -> None:

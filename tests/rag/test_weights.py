@@ -54,23 +54,23 @@ def test_a_corpus_whose_keywords_mislead_gives_them_no_weight() -> None:
     assert learned.cross_validated_ndcg == 1.0 > learned.usual_ndcg
 
 
-def test_a_good_reranker_gets_weight_and_a_bad_one_none() -> None:
+def test_a_good_reranker_gets_weight_and_a_bad_one_loses_it() -> None:
     queries = [query(ranking(2, 3, 1), ranking(2, 3, 1)) for _ in range(12)]
     assert best(queries[0], 0.5) == [2, 3, 1]
     good = learn_rerank_weight(queries, 0.5, [[0.0, 0.0, 1.0]] * 12)
     assert good.weight > 1.0 and good.cross_validated_ndcg == 1.0
     right_first = [query(ranking(1, 2, 3), ranking(1, 2, 3)) for _ in range(12)]
     bad = learn_rerank_weight(right_first, 0.5, [[0.0, 1.0, 1.0]] * 12)
-    assert bad.weight == 0.3
+    assert bad.weight <= 0.5 and bad.cross_validated_ndcg == 1.0 > bad.usual_ndcg
 
 
-def test_nearness_gets_weight_where_what_is_right_lies_together() -> None:
-    documents = {1: "right", 2: "wrong", 3: "also right"}
+def test_nearness_loses_weight_where_what_is_right_lies_apart() -> None:
+    documents = {1: "right", 2: "also right", 3: "wrong"}
     found = Candidates(ranking(1, 2, 3), ranking(1, 2, 3), documents, {"right": 1.0, "also right": 1.0})
-    # The right ones point the same way. Of 1, 0.5 and 0 the nearness makes up for the half from 0.6 on.
-    together = np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32)
-    learned = learn_nearness_weight([found] * 12, (0.5, 0.0), [[0.0] * 3] * 12, [together] * 12)
-    assert learned.weight == 0.8 and learned.cross_validated_ndcg == 1.0 > learned.usual_ndcg
+    # The wrong one points where the best does. Of 1, 0.5 and 0 that makes up for the half above 0.5.
+    apart = np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32)
+    learned = learn_nearness_weight([found] * 12, (0.5, 0.0), [[0.0] * 3] * 12, [apart] * 12)
+    assert learned.weight <= 0.5 and learned.cross_validated_ndcg == 1.0 > learned.usual_ndcg
 
 
 def test_documents_stand_where_their_best_chunk_does() -> None:
