@@ -67,20 +67,23 @@ function spansOf(citations, hit) {
 }
 
 function passage(card, scores) {
-  return h("article", { class: "passage" }, heading(card), text(card), scores ? scoreLine(card.hit) : null);
+  return h("article", { class: "passage" }, heading(card, scores), text(card), scores ? scoreLine(card.hit) : null);
 }
 
 function folded(card, open, scores) {
   return h("details", { class: "passage", open },
     h("summary", {}, `${card.rank}. ${card.hit.title || card.hit.source}`),
-    heading(card), text(card), scores ? scoreLine(card.hit) : null);
+    heading(card, scores), text(card), scores ? scoreLine(card.hit) : null);
 }
 
-function heading({ hit, rank, spans }) {
+/** A cited passage bears the numbers that it is cited by, as the answer does; with scores, and else, its rank. */
+function heading({ hit, rank, spans }, scores) {
   const where = [hit.source, placeText(hit.place)].filter(Boolean).join(", ");
   const target = spans.length ? { ...hit, start: spans[0].citation.start, end: spans[0].citation.end } : hit;
+  const cited = spans.length && !scores;
+  const badge = cited ? spans.map((span) => span.citation.id).join(", ") : `${rank}`;
   return h("p", { class: "where" },
-    h("span", { class: "rank", title: "rank" }, `${rank}`),
+    h("span", { class: "rank", title: cited ? "cited as" : "rank" }, badge),
     h("a", { href: documentLink(target) }, hit.title || "Open"), " ", h("span", {}, where));
 }
 
