@@ -16,6 +16,8 @@ from sqlalchemy import (
     Integer,
     Select,
     Subquery,
+    Text,
+    Uuid,
     and_,
     cast,
     func,
@@ -274,18 +276,17 @@ def _series(by: By) -> tuple[Any, Any]:
 
 
 def _circles() -> Subquery:
-    """Persons by a number that those have in common who are in the same groups."""
+    """Persons by a mark that those have in common who are in the same groups."""
     ids = func.array_agg(aggregate_order_by(MemberRow.group_id, MemberRow.group_id))
-    numbered = select(
-        MemberRow.user_id, ids.label("ids"), func.dense_rank().over(order_by=ids).label("circle")
-    )
-    return numbered.group_by(MemberRow.user_id).subquery("circles")
+    circle = cast(func.md5(cast(ids, Text)), Uuid)  # numbers by a window would be counted in one process
+    marked = select(MemberRow.user_id, ids.label("ids"), circle.label("circle"))
+    return marked.group_by(MemberRow.user_id).subquery("circles")
 
 
 def _named(session: Session, sums: Mapping[tuple[int, Any], _Sum], by: By) -> Mapping[tuple[int, str], _Sum]:
     """What was counted, by time and the name of the series."""
     names: dict[Any, str] = {}
-    ids: dict[int, list[UUID]] = {}
+    ids: dict[UUID, list[UUID]] = {}
     if by is By.CORPUS:
         names = dict(session.execute(select(CorpusRow.id, CorpusRow.name)).all())
     elif by is By.GROUP:

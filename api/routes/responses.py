@@ -19,6 +19,7 @@ from api.schemas.queries import FaultView, FieldView, QueryView, TermView
 from store import conversations, scores
 from store.errors import InvalidCursorError, UnknownResponseError
 from store.positions import Batch
+from store.postgres import plan_each_time
 from store.response_order import PATTERN as ORDERS
 from store.response_order import ResponseOrder
 from store.response_query import FIELDS, QueryError, parse
@@ -93,6 +94,7 @@ def list_responses(
 
     def fetch(after: str | None, limit: int) -> Batch[ListedResponseView]:
         with parts.database.transaction() as session:
+            plan_each_time(session)
             page = conversations.list_responses(
                 session, wanted, after=after, limit=limit, order=ResponseOrder.of(order)
             )
@@ -124,6 +126,7 @@ def export_responses(parts: Parts, key: ReaderKey, wanted: Wanted) -> Any:
 
     def fetch(after: str | None, limit: int) -> Batch[ResponseView]:
         with parts.database.transaction() as session:
+            plan_each_time(session)
             page = conversations.list_responses(
                 session, wanted, after=after, limit=min(limit, WHOLE_PER_FETCH)
             )
