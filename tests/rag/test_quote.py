@@ -59,6 +59,12 @@ def test_a_sentence_with_the_questions_words_beats_one_without(reader: Reader) -
     assert quoted(reader, "Why does the harbour freeze?", [BOATS], masses).text.endswith("freezes in winter.")
 
 
+def test_of_sentences_that_are_equally_good_the_better_passage_has_the_answer(reader: Reader) -> None:
+    masses = {"It was warm": 0.4, "The harbour freezes": 0.45}
+    assert quoted(reader, "Why?", [CATS, BOATS], masses).text.startswith("It was warm")
+    assert quoted(reader, "Why?", [BOATS, CATS], masses).text.startswith("The harbour")
+
+
 def test_sentences_that_are_nearly_as_good_follow_in_the_order_of_the_text(reader: Reader) -> None:
     masses = {"It was warm": 0.4, "The cat slept": 0.3, "Dogs never": 0.001, "Boats are": 0.3}
     composed = quoted(reader, "Why?", [BOATS, CATS], masses)
