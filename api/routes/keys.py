@@ -12,7 +12,7 @@ from api.paging import AS_JSONL, Paged
 from api.schemas.access import KeyBody, KeysView, KeyView, NewKeyView, RotateBody
 from api.schemas.fields import Text
 from store import access, corpora
-from store.errors import InvalidCursorError, KeyScopeError, UnknownKeyError
+from store.errors import InvalidCursorError, KeyScopeError, UnknownCorpusError, UnknownKeyError
 from store.positions import Batch
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=OF_EVERY_ROUTE)
@@ -40,7 +40,12 @@ def list_keys(
     return paging.give("keys", {"user": user}, fetch, lambda views, cursor: KeysView(keys=views, next=cursor))
 
 
-@router.post("", summary="Make a key", status_code=status.HTTP_201_CREATED, responses=problems(KeyScopeError))
+@router.post(
+    "",
+    summary="Make a key",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(KeyScopeError, UnknownCorpusError),
+)
 def create_key(body: KeyBody, parts: Parts, key: AdministratorKey) -> NewKeyView:
     """Makes a key for a user, who is made too if unknown. The secret is in this response and nowhere else.
 

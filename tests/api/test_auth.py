@@ -75,6 +75,13 @@ def test_key_for_nobody_or_nothing_is_422(administrator: httpx.Client, body: dic
     assert_problem(administrator.post("/v1/keys", json=body), 422)
 
 
+def test_key_for_an_unknown_corpus_is_404_as_is_described(administrator: httpx.Client) -> None:
+    response = administrator.post("/v1/keys", json={"user": "ann", "role": "reader", "corpora": ["none"]})
+    assert_problem(response, 404, "none")
+    described = administrator.get("/openapi.json").json()["paths"]["/v1/keys"]["post"]["responses"]
+    assert "unknown-corpus" in str(described["404"])
+
+
 def test_unknown_key_is_404(administrator: httpx.Client) -> None:
     missing = "00000000-0000-0000-0000-000000000000"
     assert_problem(administrator.delete(f"/v1/keys/{missing}"), 404, missing)
