@@ -24,7 +24,7 @@ PATTERN = r"^(newest|-?probability|-?latency|-?score\.[\w.-]{1,200})$"
 GROWTH, MOST_AT_ONCE = 4, 5_000
 """How many more are looked at each time where many are hidden, and at most."""
 MANY = 500
-"""Where so many are wanted, all that is hidden from the reader is gathered once."""
+"""Among so many, all that is hidden from the reader is gathered once instead of looked up for each."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ def places(
     """The next responses that meet the conditions and that the reader may see, in an order.
 
     Only what conditions and order need is read, so that an index can be enough; what a list shows of the
-    responses is read afterwards, of so many as it shows. What may be hidden is looked at last, in the order,
-    for a few responses, and gathered first for many.
+    responses is read afterwards, of so many as it shows. What may be hidden is looked at last, in the order.
 
     Raises:
         InvalidCursorError: `after` was not written by `written` for such an order.
@@ -72,8 +71,6 @@ def places(
     ordered = statement.where(*conditions, response_open(reader)).order_by(
         *_ordered(value, ResponseRow.id, descending=descending)
     )
-    if limit >= MANY:
-        ordered = ordered.where(all_shown(reader, ResponseRow))
     last = None if after is None else _reached(after, is_newest=is_newest)
     found: list[Place] = []
     size = limit
@@ -83,7 +80,7 @@ def places(
             here, reached = tuple_(value, ResponseRow.id), tuple_(_exact(last.value, value), last.id)
             some = some.where(here < reached if descending else here > reached)
         rows = [Place(*row) for row in session.execute(some.limit(size))]
-        found += rows if limit >= MANY else _shown(session, rows, reader)
+        found += _shown(session, rows, reader)
         if len(rows) < size or len(found) >= limit:
             return found[:limit]
         last, size = rows[-1], min(size * GROWTH, MOST_AT_ONCE)
@@ -94,6 +91,8 @@ def _shown(session: Session, rows: list[Place], reader: Reader | None) -> list[P
     shown = response_shown(reader, ResponseRow)
     if shown is None or not rows:
         return rows
+    if len(rows) >= MANY:
+        shown = all_shown(reader, ResponseRow)
     ids = select(ResponseRow.id).where(among(ResponseRow.id, [row.id for row in rows]), shown)
     visible = set(session.scalars(ids))
     return [row for row in rows if row.id in visible]
