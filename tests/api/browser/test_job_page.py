@@ -29,7 +29,9 @@ def texts(number: int) -> str:
 
 
 def press(person: Screen, act: str) -> None:
-    person.page.locator(f"button[data-act={act}]").press("Enter")
+    button = person.page.locator(f"button[data-act={act}]")
+    button.wait_for()
+    button.press("Enter")
 
 
 def status(person: Screen, wanted: str) -> None:
