@@ -10,6 +10,14 @@ from threading import Barrier, Lock
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TOKENS_AT_ONCE = 4096
+"""More at once takes memory and gains nothing."""
+TOKENS_TO_SHARE = 512
+"""Fewer are best left to the threads of one operation."""
+_FILLED_TO = 512
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -32,6 +40,31 @@ class Cores:
             if self._pool is None:
                 self._pool = _started(torch.get_num_threads(), self._name)
         return self._pool.map(work, parts)
+
+
+def shared_out(lengths: Sequence[int], cores: int) -> list[list[int]]:
+    """The numbers of texts in parts of about as many tokens, so many that no core has nothing to do.
+
+    Texts of equal length are side by side in a part.
+    """
+    total = sum(lengths)
+    number_of = cores * -(-total // (TOKENS_AT_ONCE * cores)) if total > TOKENS_TO_SHARE else 1
+    parts: list[list[int]] = [[] for _ in range(number_of)]
+    before = 0
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        parts[(2 * before + lengths[number]) * number_of // (2 * total)].append(number)
+        before += lengths[number]
+    return [part for part in parts if part]
+
+
+def filled(numbers: Tensor) -> Tensor:
+    """The numbers `(t,)` with zeros behind them where there are many.
+
+    For each size of a product that torch meets it keeps what it has prepared, so there should be few sizes.
+    """
+    if len(numbers) <= _FILLED_TO:
+        return numbers
+    return F.pad(numbers, (0, -len(numbers) % _FILLED_TO))
 
 
 def _started(threads: int, name: str) -> ThreadPoolExecutor:

@@ -18,11 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from rag.cores import Cores
-
-_TOKENS_AT_ONCE = 4096  # more takes memory and gains nothing
-_TOKENS_TO_SHARE = 512  # fewer are best left to the threads of one operation
-_FILLED_TO = 512
+from rag.cores import Cores, filled, shared_out
 
 _Ids = Sequence[Sequence[int]]  # of each text its tokens
 
@@ -100,7 +96,7 @@ class PackedBert:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Returns a vector of each text, not of unit length: `(n, d) float32`."""
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        batches = _batches([len(each) for each in ids], torch.get_num_threads())
+        batches = shared_out([len(each) for each in ids], torch.get_num_threads())
         read = [[ids[number] for number in numbers] for numbers in batches]
         means = self._cores.map(self._means, read)
         vectors = np.empty((len(ids), self.dimension), np.float32)
@@ -113,8 +109,8 @@ class PackedBert:
         """Returns the vectors of texts, given as tokens, that are sorted by length."""
         lengths = [len(each) for each in ids]
         groups = _groups(lengths)
-        tokens = _filled(torch.tensor(list(chain.from_iterable(ids))))  # (t,)
-        places = _filled(torch.cat([torch.arange(length) for length in lengths]))  # (t,)
+        tokens = filled(torch.tensor(list(chain.from_iterable(ids))))  # (t,)
+        places = filled(torch.cat([torch.arange(length) for length in lengths]))  # (t,)
         x = self._normed(self._words[tokens] + self._positions[places], self._norm)  # (t, d)
         for layer in self._layers:
             attended = self._attend(F.linear(x, layer.qkv.weight, layer.qkv.bias), groups)
@@ -159,34 +155,8 @@ def is_packable(model: Any) -> bool:
     )
 
 
-def _batches(lengths: Sequence[int], threads: int) -> list[list[int]]:
-    """Returns the numbers of texts in batches about equally large, so many that no thread has nothing to do.
-
-    Texts of equal length are side by side.
-    """
-    total = sum(lengths)
-    rounds = -(-total // (_TOKENS_AT_ONCE * threads))
-    number_of = rounds * threads if total > _TOKENS_TO_SHARE else 1
-    batches: list[list[int]] = [[] for _ in range(number_of)]
-    before = 0
-    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
-        batches[(2 * before + lengths[number]) * number_of // (2 * total)].append(number)
-        before += lengths[number]
-    return [batch for batch in batches if batch]
-
-
 def _groups(lengths: Sequence[int]) -> list[_Group]:
     """Returns the groups of equal lengths, which are sorted."""
     counted = [(length, len(list(same))) for length, same in groupby(lengths)]
     starts = accumulate((length * texts for length, texts in counted), initial=0)
     return [_Group(start, texts, length) for start, (length, texts) in zip(starts, counted, strict=False)]
-
-
-def _filled(numbers: Tensor) -> Tensor:
-    """Returns the numbers `(t,)` with zeros behind them where there are many.
-
-    For each size of a product that torch meets it keeps what it has prepared, so there should be few sizes.
-    """
-    if len(numbers) <= _FILLED_TO:
-        return numbers
-    return F.pad(numbers, (0, -len(numbers) % _FILLED_TO))

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rag.cores import Cores
+from rag.cores import Cores, filled, shared_out
 from rag.generator.config import GeneratorConfig
 from rag.generator.layers import LAYER_NORM_EPSILON, DecoderLayer, EncoderLayer
-from rag.generator.packed import read_packed, shared_out
+from rag.generator.packed import read_packed
 
 MASKED = -1e4
 """Added to a logit that must not be chosen; finite, so that a fully masked row stays a number."""
@@ -173,9 +173,10 @@ class Generator(nn.Module):
             each = [lengths[n] for n in windows]
             rows = torch.tensor(windows).repeat_interleave(torch.tensor(each))  # (t,)
             places = torch.cat([torch.arange(length) for length in each])  # (t,)
-            x = self.words(ids[rows, places]) + self.positions(places)
-            x = self.input_norm(x + self.segments(segments[rows, places])).to(self.precision)
-            states[rows, places] = read_packed(self.encoder, x, each).float()
+            row, place = filled(rows), filled(places)
+            x = self.words(ids[row, place]) + self.positions(place) + self.segments(segments[row, place])
+            x = read_packed(self.encoder, self.input_norm(x).to(self.precision), each)
+            states[rows, places] = x[: len(rows)].float()
 
         parts = shared_out([lengths[n] for n in present], torch.get_num_threads())
         deque(self._cores.map(read, parts), maxlen=0)

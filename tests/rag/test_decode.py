@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rag.cores import filled, shared_out
 from rag.encoder import minilm_directory
 from rag.generator.actions import NEVER, Action, ActionSpace
 from rag.generator.decode import Decoded, Outlook, Task, decode
 from rag.generator.model import MASKED, Evidence, Generator
-from rag.generator.packed import shared_out
 from rag.generator.passages import CLS, SEP, Passage, Reader, Reading, collate
 from rag.generator.search import Search, Text, truncate
 from rag.generator.settings import GREEDY, GenerationSettings, Style
@@ -111,6 +111,12 @@ def test_windows_are_shared_out_evenly_each_once() -> None:
         assert all([lengths[n] for n in p] == sorted(lengths[n] for n in p) for p in parts)
     assert shared_out([20, 30], 2) == [[0, 1]], "a little is not worth sharing"
     assert shared_out([], 2) == []
+
+
+def test_products_of_many_answers_have_few_sizes() -> None:
+    sizes = {len(filled(torch.ones(tokens))) for tokens in range(513, 4097)}
+    assert sizes == {1024, 1536, 2048, 2560, 3072, 3584, 4096}, "for each of them torch keeps something"
+    assert filled(torch.ones(600)).sum() == 600
 
 
 def test_a_text_read_beside_others_on_several_cores_is_read_as_alone(

@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from bench.embedding import compare, passages
-from rag.cores import _started
+from rag.cores import _started, shared_out
 from rag.encoder import UNLIMITED_WINDOW, Encoder, minilm_directory
-from rag.packed_bert import _batches
 
 TEXTS = ["A ship sailed to the port of Odessa.", "Leave is 30 days a year. " * 20, "x"]
 
@@ -87,9 +86,9 @@ def test_a_thread_of_its_own_uses_one_core() -> None:
 
 @pytest.mark.parametrize(("threads", "expected"), [(1, [3]), (2, [2, 1])])
 def test_batches_are_equally_large(threads: int, expected: list[int]) -> None:
-    assert [len(b) for b in _batches([900, 300, 400], threads)] == expected
-    assert _batches([5, 3, 4], threads) == [[1, 2, 0]]
-    assert _batches([], threads) == []
+    assert [len(b) for b in shared_out([900, 300, 400], threads)] == expected
+    assert shared_out([5, 3, 4], threads) == [[1, 2, 0]]
+    assert shared_out([], threads) == []
 
 
 def test_a_model_that_takes_the_first_token_is_read_with_padding(tmp_path: Path) -> None:
