@@ -329,12 +329,9 @@ def index_directory(settings: Settings) -> Path:
 
 
 def _load_encoder(settings: Settings) -> SharedEncoder:
-    from transformers.utils import logging as transformers_logging
-
     from rag.encoder import Encoder
 
     set_threads(settings.threads)
-    transformers_logging.disable_progress_bar()  # loading takes milliseconds
     return SharedEncoder(Encoder(settings.encoder, choose_precision(settings.encoder_precision)))
 
 

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,13 +69,11 @@ class Encoder:
         Raises:
             EncoderFilesError: there is no such model, or its weights are damaged.
         """
-        from sentence_transformers import SentenceTransformer
-
         directory = minilm_directory() if name == MINILM else Path(name)
         if not directory.is_dir():
             raise EncoderFilesError(f"no encoder at {name!r}: give {MINILM!r} or a folder that holds a model")
         try:
-            model = SentenceTransformer(str(directory), device=_device(), local_files_only=True)
+            self._model: _Model = _packed(directory, precision) or _Padded(directory, precision)
             self._tokenizer = _offset_tokenizer(directory)
         except Exception as error:  # the libraries raise all kinds, the tokenizer's a bare Exception
             raise EncoderFilesError(
@@ -84,29 +82,14 @@ class Encoder:
             ) from error
         self.name = name
         self.revision = _revision(directory)
-        self.dimension: int = int(model.get_embedding_dimension())
-        window = model.max_seq_length
-        self.window = UNLIMITED_WINDOW if window is None or math.isinf(window) else int(window)
-        self._packed = _packed(model, directory, self.window, precision)
-        self._padded = None if self._packed is not None else model.eval()
-        if self._padded is not None and precision == "bfloat16":
-            self._padded.bfloat16()
+        self.dimension = self._model.dimension
+        self.window = self._model.window
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension) float32`."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        if self._padded is None:
-            assert self._packed is not None
-            return _unit(self._packed.encode(texts))
-        vectors = self._padded.encode(
-            list(texts),
-            batch_size=_BATCH if self._padded.device.type == "cpu" else _BATCH_ON_CARD,
-            normalize_embeddings=True,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-        )
-        return _unit(np.asarray(vectors, dtype=np.float32))
+        return _unit(self._model.encode(texts))
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Return the character offsets of each text's tokens, without special tokens, untruncated."""
@@ -114,16 +97,51 @@ class Encoder:
         return [encoding.offsets for encoding in encodings]
 
 
-def _packed(model: Any, directory: Path, window: int, precision: str) -> "PackedBert | None":
+class _Model(Protocol):
+    """What the encoder computes with: vectors need not be of unit length."""
+
+    dimension: int
+    window: int
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+class _Padded:
+    """Any model that sentence-transformers can load; texts of a batch are padded to the longest."""
+
+    def __init__(self, directory: Path, precision: str) -> None:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # loading takes milliseconds
+        self._model = SentenceTransformer(str(directory), device=_device(), local_files_only=True).eval()
+        if precision == "bfloat16":
+            self._model.bfloat16()
+        self.dimension = int(self._model.get_embedding_dimension())
+        window = self._model.max_seq_length
+        self.window = UNLIMITED_WINDOW if window is None or math.isinf(window) else int(window)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=_BATCH if self._model.device.type == "cpu" else _BATCH_ON_CARD,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+
+def _packed(directory: Path, precision: str) -> "PackedBert | None":
     """What encodes without padding, where that can be done with the model."""
     import torch
 
-    from rag.packed_bert import PackedBert, is_packable
+    from rag.bert_folder import open_bert
+    from rag.packed_bert import PackedBert
 
-    if model.device.type != "cpu" or not is_packable(model):
-        return None
+    bert = open_bert(directory) if _device() == "cpu" else None
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    return PackedBert(model[0].auto_model, directory / "tokenizer.json", window, dtype)
+    return PackedBert(bert, dtype) if bert else None
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

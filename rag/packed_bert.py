@@ -8,8 +8,7 @@ work for themselves are faster than threads that wait for each other in every la
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, groupby
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from rag.bert_folder import BertFolder
 from rag.cores import Cores, filled, shared_out
 
 _Ids = Sequence[Sequence[int]]  # of each text its tokens
@@ -31,8 +31,8 @@ class _Weights:
     bias: Tensor
 
     @classmethod
-    def of(cls, module: Any, dtype: torch.dtype) -> Self:
-        return cls(module.weight.detach().to(dtype), module.bias.detach().to(dtype))
+    def of(cls, bert: BertFolder, name: str, dtype: torch.dtype) -> Self:
+        return cls(bert.weights[f"{name}.weight"].to(dtype), bert.weights[f"{name}.bias"].to(dtype))
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,15 @@ class _Layer:
     last_norm: _Weights
 
     @classmethod
-    def of(cls, layer: Any, dtype: torch.dtype) -> Self:
-        own = layer.attention.self
-        qkv = _Weights(
-            torch.cat([own.query.weight, own.key.weight, own.value.weight]).detach().to(dtype),
-            torch.cat([own.query.bias, own.key.bias, own.value.bias]).detach().to(dtype),
-        )
-        output = layer.attention.output
-        last = layer.output
-        modules = output.dense, output.LayerNorm, layer.intermediate.dense, last.dense, last.LayerNorm
-        return cls(qkv, *(_Weights.of(module, dtype) for module in modules))
+    def of(cls, bert: BertFolder, number: int, dtype: torch.dtype) -> Self:
+        layer = f"encoder.layer.{number}"
+        own = [
+            _Weights.of(bert, f"{layer}.attention.self.{part}", dtype) for part in ("query", "key", "value")
+        ]
+        qkv = _Weights(torch.cat([w.weight for w in own]), torch.cat([w.bias for w in own]))
+        rest = ("attention.output.dense", "attention.output.LayerNorm", "intermediate.dense",
+                "output.dense", "output.LayerNorm")  # fmt: skip
+        return cls(qkv, *(_Weights.of(bert, f"{layer}.{part}", dtype) for part in rest))
 
 
 @dataclass(frozen=True)
@@ -75,22 +74,22 @@ class _Group:
 class PackedBert:
     """A BERT whose texts' vectors are the means of their tokens'."""
 
-    def __init__(self, bert: Any, tokenizer: Path, window: int, dtype: torch.dtype) -> None:
-        """Takes over the weights of a `transformers.BertModel`; reads `window` tokens of each text."""
-        config = bert.config
-        self.dimension: int = config.hidden_size
-        self._heads: int = config.num_attention_heads
-        self._epsilon: float = config.layer_norm_eps
+    def __init__(self, bert: BertFolder, dtype: torch.dtype) -> None:
+        """Takes over the weights of a folder, to compute in `dtype`."""
+        self.dimension = bert.dimension
+        self.window = bert.window
+        self._heads = bert.heads
+        self._epsilon = bert.epsilon
         self._dtype = dtype
-        embeddings = bert.embeddings
-        positions = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
-        self._words = embeddings.word_embeddings.weight.detach().to(dtype)  # (vocabulary, d)
-        self._positions = positions.detach().to(dtype)  # (most positions, d)
-        self._norm = _Weights.of(embeddings.LayerNorm, dtype)
-        self._layers = [_Layer.of(layer, dtype) for layer in bert.encoder.layer]
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        positions = bert.weights["embeddings.position_embeddings.weight"]
+        kinds = bert.weights["embeddings.token_type_embeddings.weight"]
+        self._words = bert.weights["embeddings.word_embeddings.weight"].to(dtype)  # (vocabulary, d)
+        self._positions = (positions + kinds[0]).to(dtype)  # (most positions, d)
+        self._norm = _Weights.of(bert, "embeddings.LayerNorm", dtype)
+        self._layers = [_Layer.of(bert, number, dtype) for number in range(bert.layers)]
+        self._tokenizer = Tokenizer.from_file(str(bert.tokenizer))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(window)
+        self._tokenizer.enable_truncation(bert.window)
         self._cores = Cores("encoding")
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -133,26 +132,6 @@ class PackedBert:
 
     def _normed(self, x: Tensor, norm: _Weights) -> Tensor:
         return F.layer_norm(x, (self.dimension,), norm.weight, norm.bias, self._epsilon)
-
-
-def is_packable(model: Any) -> bool:
-    """Whether a SentenceTransformer is a BERT as MiniLM is: means of tokens, no words put in front."""
-    from sentence_transformers.models import Normalize, Pooling, Transformer
-
-    modules = list(model.children())
-    if [type(module) for module in modules[:2]] != [Transformer, Pooling]:
-        return False
-    if any(type(module) is not Normalize for module in modules[2:]) or model.default_prompt_name:
-        return False
-    config = modules[0].auto_model.config
-    return (
-        type(modules[0].auto_model).__name__ == "BertModel"
-        and config.hidden_act == "gelu"
-        and getattr(config, "position_embedding_type", "absolute") == "absolute"
-        and not config.is_decoder
-        and modules[1].pooling_mode == "mean"
-        and not modules[0].do_lower_case
-    )
 
 
 def _groups(lengths: Sequence[int]) -> list[_Group]:
