@@ -181,7 +181,7 @@ def _built(settings: Settings) -> Application:
 
 
 class Background:
-    """A thread that loads the models, then keeps the indexes in step with what other processes write."""
+    """Loads the models and opens the indexes, then keeps these in step with what other processes write."""
 
     def __init__(self, parts: Application, refresh_interval_s: float, when_ready: Callable[[], None]) -> None:
         self._parts = parts
@@ -202,6 +202,19 @@ class Background:
         self._thread.join(STOP_S)  # loading the models cannot be broken off; the thread is a daemon
 
     def _run(self) -> None:
+        models = threading.Thread(target=self._load_models, name="models", daemon=True)
+        models.start()  # beside the indexes: most of what these need is files read and hashed
+        reached, anchored_at = True, time.monotonic()
+        while True:
+            reached = self._refresh(reached) if self.indexes_opened else self._open_indexes(reached, models)
+            if self._stopping.wait(self._refresh_interval_s):
+                break
+            if reached and time.monotonic() - anchored_at >= ANCHOR_EVERY_S:
+                self._anchor()
+                anchored_at = time.monotonic()
+        self._anchor()
+
+    def _load_models(self) -> None:
         try:
             logger.info("loading the models")
             self._parts.load_models()
@@ -209,17 +222,6 @@ class Background:
         except Exception as error:
             # Documents can be read without models; /ready tells that questions cannot be answered.
             logger.error("the models cannot be loaded: %s", error)
-        if self._stopping.is_set():
-            return
-        reached, anchored_at = True, time.monotonic()
-        while True:
-            reached = self._refresh(reached) if self.indexes_opened else self._open_indexes(reached)
-            if self._stopping.wait(self._refresh_interval_s):
-                break
-            if reached and time.monotonic() - anchored_at >= ANCHOR_EVERY_S:
-                self._anchor()
-                anchored_at = time.monotonic()
-        self._anchor()
 
     def _anchor(self) -> None:
         try:
@@ -229,7 +231,7 @@ class Background:
         except Exception as error:
             logger.error("the audit log cannot be anchored: %s", type(error).__name__)
 
-    def _open_indexes(self, reached_before: bool) -> bool:
+    def _open_indexes(self, reached_before: bool, models: threading.Thread) -> bool:
         try:
             self._parts.open_indexes()
         except Exception as error:
@@ -237,7 +239,9 @@ class Background:
                 logger.warning("the indexes cannot be opened yet: %s", type(error).__name__)
             return False
         self.indexes_opened = True
-        self._when_ready()
+        models.join()
+        if not self._stopping.is_set():
+            self._when_ready()
         return True
 
     def _refresh(self, reached_before: bool) -> bool:
