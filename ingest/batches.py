@@ -75,7 +75,9 @@ class Gatherer:
             case Items():
                 for item in reading.items:
                     self._add_item(item)
-                    self.bytes_read = self._bytes_before + min(item.position, found.size_bytes)
+                    # Where a reader gives no positions, its file mostly is one document.
+                    position = item.position or found.size_bytes
+                    self.bytes_read = self._bytes_before + min(position, found.size_bytes)
                     if self._is_full:
                         yield self.take()
             case GivenUp():

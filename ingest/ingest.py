@@ -4,7 +4,7 @@ Documents travel in batches, each stored in one transaction together with what i
 is `ingest.reader_process`'s, and what becomes of a job as a whole is told in `ingest.job_run`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from ingest.options import IngestOptions
 from ingest.quality import reason_to_refuse
 from ingest.readers import ProblemKind, RawDocument
 from ingest.split import Outline, Tokens, split_all
-from ingest.stages import Beside, Chunked, Compared, Counted, Fresh, Outcome
+from ingest.stages import Beside, Chunked, Compared, Counted, Embedding, Fresh, Outcome
 from store import access_lists, documents, near_duplicates, paragraphs, vault, visibility
 from store.index.search_text import search_text
 from store.job_documents import DocumentOutcome
@@ -48,6 +48,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 _MARKDOWN = "text/markdown"
+_SLICE = 256  # chunks that are embedded without a look at anything else
 NOT_YOURS = "another document has this source, and you may not change it; send yours under another source"
 """Why a document is refused that would replace a hidden one."""
 
@@ -86,8 +87,10 @@ class Journey:
         self._anonymizer = anonymizer if self._settings.anonymize.kinds else None
         self.stage = "begin"
 
-    def take(self, batch: Sequence[RawDocument], note: Note) -> None:
+    def take(self, batch: Sequence[RawDocument], note: Note) -> Generator[Embedding]:
         """Takes documents to their end: only what is new or changed is split and embedded.
+
+        Gives how far the embedding is, now and then; whoever goes no further leaves the batch as it was.
 
         Raises:
             EmbeddingError: `embed` gave something else than finite vectors of the corpus's dimension.
@@ -108,7 +111,7 @@ class Journey:
         self.stage = "split"
         chunked, counted = self._without_boilerplate(self._split(fresh))
         self.stage = "embed"
-        embedded = self._embed_chunks(chunked)
+        embedded = yield from self._embed_chunks(chunked)
         self.stage = "store"
         beside = Beside(refused, entries, counted)
         self._store(compared, embedded, beside, note)
@@ -257,11 +260,14 @@ class Journey:
         ]
         return left + apart, Counted([pages.keys for pages in batch if pages.is_new], found.holders)
 
-    def _embed_chunks(self, chunked: Sequence[Chunked]) -> list[DocumentWithChunks]:
+    def _embed_chunks(
+        self, chunked: Sequence[Chunked]
+    ) -> Generator[Embedding, None, list[DocumentWithChunks]]:
         """Embeds all chunks together; those whose search texts the old version had keep their vectors."""
         vectors = self._kept_vectors(chunked)
         missing = list(dict.fromkeys(text for one in chunked for text in one.texts if text not in vectors))
-        vectors.update(zip(missing, self._embedded(missing), strict=True))
+        found = yield from self._embedded(missing)
+        vectors.update(zip(missing, found, strict=True))
         return [
             DocumentWithChunks(
                 self._new(one.fresh.document, one.fresh.sha256),
@@ -296,19 +302,21 @@ class Journey:
                 for chunk in documents.embedded_chunks(session, stored)
             }
 
-    def _embedded(self, texts: Sequence[str]) -> NDArray[np.float16]:
+    def _embedded(self, texts: Sequence[str]) -> Generator[Embedding, None, NDArray[np.float16]]:
         """Embeds texts of similar length side by side, which wastes the least padding."""
-        if not texts:
-            return np.empty((0, self._corpus.dimension), np.float16)
+        vectors = np.empty((len(texts), self._corpus.dimension), np.float16)
         order = np.argsort([len(text) for text in texts], kind="stable")
-        sorted_vectors = self._embed([texts[index] for index in order])
-        if sorted_vectors.shape != (len(texts), self._corpus.dimension):
-            expected = f"{len(texts)} vectors of {self._corpus.dimension}"
-            raise EmbeddingError(f"{expected} were expected, an array of {sorted_vectors.shape} came")
-        if not np.isfinite(sorted_vectors).all():
-            raise EmbeddingError("some of their numbers are not finite")
-        vectors = np.empty(sorted_vectors.shape, np.float16)
-        vectors[order] = sorted_vectors
+        for start in range(0, len(texts), _SLICE):
+            if start:
+                yield Embedding(start, len(texts))
+            part = order[start : start + _SLICE]
+            found = self._embed([texts[index] for index in part])
+            if found.shape != (len(part), self._corpus.dimension):
+                expected = f"{len(part)} vectors of {self._corpus.dimension}"
+                raise EmbeddingError(f"{expected} were expected, an array of {found.shape} came")
+            if not np.isfinite(found).all():
+                raise EmbeddingError("some of their numbers are not finite")
+            vectors[part] = found
         return vectors
 
     def _store(

@@ -6,7 +6,7 @@ from ingest.batches import Batch
 from ingest.inputs import Input
 from ingest.readers import ProblemKind
 from ingest.stages import Outcome
-from store.job_documents import DocumentOutcome, JobDocument
+from store.job_documents import OPEN, DocumentOutcome, JobDocument
 
 MAX_ATTEMPTS = 3
 """A document that has failed so often is quarantined."""
@@ -55,6 +55,11 @@ def with_all_attempts(row: JobDocument, before: JobDocument | None) -> JobDocume
     if attempts < MAX_ATTEMPTS:
         return replace(row, attempts=attempts)
     return replace(row, attempts=attempts, status=DocumentOutcome.QUARANTINED)
+
+
+def is_open(row: JobDocument | None) -> bool:
+    """Whether a row says that a document is still to be read."""
+    return row is not None and row.status in OPEN
 
 
 def is_damaged(source: str, damage: set[str]) -> bool:

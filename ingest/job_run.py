@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self
 from uuid import UUID, uuid4
@@ -23,19 +22,19 @@ from ingest.batches import Batch, Gatherer
 from ingest.errors import IngestError, JobStoppedError
 from ingest.ingest import Journey
 from ingest.inputs import Input, Inputs, Scope
-from ingest.job_rows import is_damaged, outcome_row, queued_row, with_all_attempts
+from ingest.job_rows import is_open, outcome_row, queued_row, with_all_attempts
 from ingest.options import JobRequest
+from ingest.prune import SOURCES_AT_ONCE, unseen
 from ingest.reader_process import Reading, Retried
 from ingest.readers import ProblemKind, RawDocument
 from ingest.report import Progress, Report, Tally, report_of
-from ingest.stages import Outcome
+from ingest.stages import Embedding, Outcome
 from ingest.worker import Ended, GivenUp
 from store import documents, job_documents, jobs
 from store.errors import DatabaseUnavailableError, JobTakenError, StoreError
 from store.job_documents import OPEN, STORED, DocumentOutcome, JobDocument
 from store.job_types import RESUMABLE, JobStatus, Standing, Wanted
 from store.postgres import Database, SessionLock
-from store.types import DocumentSource
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +44,6 @@ _PARTIAL_BATCH_S = 2.0  # how long read documents wait for others that make a ba
 LOCK_S = 2.0
 """PostgreSQL may take this long to notice that a process has died."""
 _LOOK_S = 1.0  # how often a job that waits asks whether it is still wanted
-_SOURCES_AT_ONCE = 1_000
 
 
 class Readings(Protocol):
@@ -106,6 +104,8 @@ class JobRun:
             raise
         self._bytes_total = inputs.size_bytes
         self._bytes_done = self._bytes_total - sum(one.size_bytes for one in self._pending)
+        self._bytes_stored = self._bytes_done
+        self._embedding: Embedding | None = None
         self._begun_at = self._looked_at = time.monotonic()
         self._wanted = Wanted.RUN
         self._settled = False
@@ -153,6 +153,7 @@ class JobRun:
     def steps(self) -> Iterator[Progress]:
         """Works in steps; gives how far it is at the start, after every batch, and where it has to wait.
 
+        A batch that takes long, such as a book, is a few steps.
         It ends when the job is done, paused or cancelled.
         """
         yield self._progress()
@@ -163,7 +164,8 @@ class JobRun:
             reading = self._readings.next(self.patience_s)
             if reading is None:
                 waited_s += time.monotonic() - asked_at
-                self._look(waited_s)
+                for _ in self._look(waited_s):
+                    yield self._progress()
                 yield self._progress()
                 continue
             waited_s = 0.0
@@ -171,10 +173,12 @@ class JobRun:
             self._again = self._again or isinstance(reading, Retried)
             for batch in self._gatherer.add(reading):
                 if not self._settled:
-                    self._store(batch)
+                    for _ in self._store(batch):
+                        yield self._progress()
                     yield self._progress()
         if not self._settled:
-            self._store(self._gatherer.take())
+            for _ in self._store(self._gatherer.take()):
+                yield self._progress()
         if not self._settled:
             for scope in self._scopes:
                 self._prune(scope)
@@ -193,13 +197,13 @@ class JobRun:
     def _queue(self, found: Sequence[Input], only_known: bool) -> list[Input]:
         """Returns what is still to be read, and notes what the job did not know of yet."""
         pending: list[Input] = []
-        for start in range(0, len(found), _SOURCES_AT_ONCE):
-            part = found[start : start + _SOURCES_AT_ONCE]
+        for start in range(0, len(found), SOURCES_AT_ONCE):
+            part = found[start : start + SOURCES_AT_ONCE]
             sources = [one.source for one in part]
             with self._database.transaction() as session:
                 before = job_documents.of_sources(session, self._job.id, sources) if self._again else {}
                 if only_known:
-                    part = [one for one in part if _is_open(before.get((one.source, 0)))]
+                    part = [one for one in part if is_open(before.get((one.source, 0)))]
                 banned = job_documents.quarantined(session, self._job.corpus_id or 0, sources)
                 rows = [queued_row(one, before.get((one.source, 0)), banned.get(one.source)) for one in part]
                 changed = [row for row in rows if row != before.get((row.source, row.line))]
@@ -209,23 +213,25 @@ class JobRun:
             pending += [one for one, row in zip(part, rows, strict=True) if row.status in OPEN]
         return pending
 
-    def _store(self, batch: Batch) -> None:
+    def _store(self, batch: Batch) -> Iterator[None]:
         """Stores a batch; where one of its documents makes that fail, the others without it."""
         if not batch:
             return
         try:
-            self._take(batch)
+            yield from self._take(batch)
         except (StoreError, IngestError):
             raise
         except Exception as error:
             self._blame(error)
             for document in batch.documents:
-                self._store_alone(document, batch)
-            self._take(replace(batch, documents=[]))
+                if not self._settled:
+                    yield from self._store_alone(document, batch)
+            if not self._settled:
+                yield from self._take(replace(batch, documents=[]))
 
-    def _store_alone(self, document: RawDocument, batch: Batch) -> None:
+    def _store_alone(self, document: RawDocument, batch: Batch) -> Iterator[None]:
         try:
-            self._take(Batch([document], repeated=batch.repeated))
+            yield from self._take(Batch([document], repeated=batch.repeated))
         except (StoreError, IngestError):
             raise
         except Exception as error:
@@ -251,21 +257,30 @@ class JobRun:
             raise error
         self._journey.check_encoder()
 
-    def _take(self, batch: Batch) -> None:
+    def _take(self, batch: Batch) -> Iterator[None]:
         counted = self._tally.copy()
 
         def note(session: Session, outcomes: Sequence[Outcome]) -> None:
+            self._embedding = None
             self._wanted = self._note(session, batch, outcomes)
 
         try:
             if batch.documents:
-                self._journey.take(batch.documents, note)
+                for embedding in self._journey.take(batch.documents, note):
+                    self._embedding = embedding
+                    self._ask()
+                    if self._settled:
+                        return
+                    yield
             else:
                 with self._database.transaction() as session:
                     note(session, ())
         except BaseException:
             self._tally = counted  # nothing of it was committed
             raise
+        finally:
+            self._embedding = None
+        self._bytes_stored = self._bytes_done + self._gatherer.bytes_read
         self._heed()
 
     def _note(self, session: Session, batch: Batch, outcomes: Sequence[Outcome]) -> Wanted:
@@ -287,16 +302,20 @@ class JobRun:
         stored = bool(written)
         return jobs.advance(session, self._job.id, self._token, self._standing(), stored=stored)
 
-    def _look(self, waited_s: float) -> None:
+    def _look(self, waited_s: float) -> Iterator[None]:
         """While nothing comes: stores what is there already, and asks whether the job is still wanted."""
         if waited_s >= _PARTIAL_BATCH_S and not self._gatherer.is_empty:
-            self._store(self._gatherer.take())
-        elif time.monotonic() - self._looked_at >= _LOOK_S:
-            with self._database.transaction() as session:
-                self._wanted = jobs.advance(
-                    session, self._job.id, self._token, self._standing(), stored=False
-                )
-            self._heed()
+            yield from self._store(self._gatherer.take())
+        else:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Notes how far the job is, and asks whether it is still wanted, unless that was done just now."""
+        if time.monotonic() - self._looked_at < _LOOK_S:
+            return
+        with self._database.transaction() as session:
+            self._wanted = jobs.advance(session, self._job.id, self._token, self._standing(), stored=False)
+        self._heed()
 
     def _heed(self) -> None:
         """Stops when that is wanted."""
@@ -305,29 +324,11 @@ class JobRun:
             self.leave(JobStatus.PAUSED if self._wanted == Wanted.PAUSE else JobStatus.CANCELLED)
 
     def _prune(self, scope: Scope) -> None:
-        """Removes what lies under a path and was not seen, but nothing of what could not be read whole.
-
-        What others stored or changed since the job was made stays: they saw the files later than we did.
-        So does a duplicate that took its original's place meanwhile; the next run removes it.
-        """
+        """Removes what lies under a path and was not seen."""
         job_id, corpus_id, since = self._job.id, self._job.corpus_id or 0, self._job.started_at
-        gone: list[DocumentSource] = []
-        with self._database.snapshot() as session:
-            damage = job_documents.damaged(session, job_id)
-            under = documents.sources_under(
-                session, corpus_id, [scope.prefix], updated_before=since, reader=self._sender
-            )
-            while part := list(islice(under, _SOURCES_AT_ONCE)):
-                seen = job_documents.of_sources(session, job_id, [found.source for found in part])
-                gone += [
-                    found
-                    for found in part
-                    if (found.source, 0) not in seen
-                    and scope.covers(found.source)
-                    and not is_damaged(found.source, damage)
-                ]
-        for start in range(0, len(gone), _SOURCES_AT_ONCE):
-            part = gone[start : start + _SOURCES_AT_ONCE]
+        gone = unseen(self._database, self._job, scope, self._sender)
+        for start in range(0, len(gone), SOURCES_AT_ONCE):
+            part = gone[start : start + SOURCES_AT_ONCE]
             with self._database.transaction() as session:
                 ids = [found.id for found in part]
                 removed = documents.remove(session, corpus_id, ids, updated_before=since)
@@ -373,16 +374,17 @@ class JobRun:
         return self._job.seconds + time.monotonic() - self._begun_at
 
     def _standing(self) -> Standing:
-        read = self._bytes_done + self._gatherer.bytes_read
-        return self._tally.standing(read, self._bytes_total, self._seconds())
+        return self._tally.standing(self._bytes_read(), self._bytes_total, self._seconds())
 
     def _progress(self) -> Progress:
+        return self._tally.progress(self._bytes_read(), self._bytes_total, self._seconds(), self._embedding)
+
+    def _bytes_read(self) -> int:
         read = self._bytes_done + self._gatherer.bytes_read
-        return self._tally.progress(read, self._bytes_total, self._seconds())
-
-
-def _is_open(row: JobDocument | None) -> bool:
-    return row is not None and row.status in OPEN
+        if self._embedding is None:
+            return read
+        in_work = read - self._bytes_stored
+        return self._bytes_stored + in_work * self._embedding.done // self._embedding.total
 
 
 def _locked(database: Database, job_id: UUID, lock_s: float) -> SessionLock:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from ingest.readers import Problem, ProblemKind
+from ingest.stages import Embedding
 from store import job_documents
 from store.job_documents import DocumentOutcome, JobDocument, OutcomeCount
 from store.job_types import Standing
@@ -19,7 +20,10 @@ MAX_NOTES = 100
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an ingestion is; `bytes_total` is known from the start."""
+    """How far an ingestion is; `bytes_total` is known from the start.
+
+    Of a batch that is being embedded, `bytes_read` counts as much as is embedded.
+    """
 
     documents: int
     chunks: int
@@ -27,6 +31,8 @@ class Progress:
     bytes_read: int
     bytes_total: int
     seconds: float
+    embedding: Embedding | None = None
+    """How far a batch is that takes long."""
 
 
 @dataclass(frozen=True)
@@ -126,12 +132,14 @@ class Tally:
         }
         return Standing(counts, bytes_read, bytes_total, seconds)
 
-    def progress(self, bytes_read: int, bytes_total: int, seconds: float) -> Progress:
+    def progress(
+        self, bytes_read: int, bytes_total: int, seconds: float, embedding: Embedding | None
+    ) -> Progress:
         """Returns the state as it is shown."""
         counts = self.documents
         failed = counts.failed + counts.quarantined
         seen = sum(asdict(counts).values()) - failed
-        return Progress(seen, self.chunks, failed, bytes_read, bytes_total, seconds)
+        return Progress(seen, self.chunks, failed, bytes_read, bytes_total, seconds, embedding)
 
 
 _FIELDS = fields(DocumentCounts)

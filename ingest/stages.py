@@ -80,6 +80,14 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """How many chunks of a batch have been embedded."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Chunked:
     """A document and where its chunks are."""
 

@@ -87,6 +87,8 @@ def told(progress: "Progress") -> str:
     if progress.bytes_read:
         left = progress.seconds * (progress.bytes_total - progress.bytes_read) / progress.bytes_read
         words.append(f"{told_time(left)} left")
+    if progress.embedding is not None:
+        words.append(f"embedding {progress.embedding.done:,} of {progress.embedding.total:,} chunks")
     return ", ".join(words)
 
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import text
 
+from ingest.cuts import ChunkSize
 from ingest.errors import JobStoppedError
 from ingest.ingest import Journey
 from ingest.inputs import Input, Inputs, find_inputs
@@ -345,3 +346,58 @@ def test_request_comes_back_from_json() -> None:
     request = JobRequest(("/a", "pydoc:json"), options=options)
     assert parse_request(request.to_json()) == request
     assert parse_request(request.to_json()).fingerprint == request.fingerprint
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A document of many more chunks than are embedded at once."""
+    path = tmp_path / "book.txt"
+    path.write_text("\n\n".join(f"Paragraph {n} " + f"word{n} " * 60 for n in range(700)))
+    return path
+
+
+def ingest_book(
+    book: Path, corpus: Corpus, database: Database, encoder: FakeEncoder, show: Callable[[Progress], None]
+) -> None:
+    options = IngestOptions(chunk_size=ChunkSize(64, 100))
+    ingest(
+        [str(book)],
+        corpus,
+        database=database,
+        embed=encoder,
+        tokens=word_tokens,
+        options=options,
+        progress=show,
+    )
+
+
+def test_a_long_document_tells_how_far_it_is(
+    database: Database, corpus: Corpus, encoder: FakeEncoder, book: Path
+) -> None:
+    told: list[Progress] = []
+    ingest_book(book, corpus, database, encoder, told.append)
+    done = [state.embedding.done for state in told if state.embedding is not None]
+    assert len(done) >= 2 and done == [256 * (n + 1) for n in range(len(done))]
+    read = [state.bytes_read for state in told if state.embedding is not None]
+    assert read == sorted(read) and 0 < read[0] < read[-1] < told[-1].bytes_read
+    assert told[-1].embedding is None and told[-1].documents == 1
+
+
+def test_a_job_is_paused_in_the_middle_of_a_document(
+    database: Database, corpus: Corpus, encoder: FakeEncoder, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.job_run._LOOK_S", 0.0)
+
+    def pause(progress: Progress) -> None:
+        if progress.embedding is not None:
+            ask(database, the_job(database).id, Wanted.PAUSE)
+
+    with pytest.raises(JobStoppedError):
+        ingest_book(book, corpus, database, encoder, pause)
+    job = the_job(database)
+    assert (job.status, job.counts["documents"]["done"]) == (JobStatus.PAUSED, 0)
+    assert 0 < job.bytes_read < job.bytes_total
+    assert len(encoder.texts) == 512  # one slice after it was asked
+    told: list[Progress] = []
+    ingest_book(book, corpus, database, encoder, told.append)
+    assert told[-1].documents == 1 and told[-1].bytes_read == told[-1].bytes_total
