@@ -57,6 +57,7 @@ from api.routes.metrics import metrics_router
 from api.settings import Settings
 from api.streams import Streams, StreamTimes
 from api.version import version
+from api.warm_up import WarmUp
 from store.errors import DatabaseUnavailableError
 from store.postgres import pending_migrations
 
@@ -131,7 +132,13 @@ def create_app(
         app.state.application = parts
         app.state.asking = AskingThreads.of(settings, metrics)
         streams = app.state.streams = Streams(times)
-        background = Background(parts, settings.refresh_interval_s, when_ready)
+        warm_up = app.state.warm_up = WarmUp(parts)
+
+        def opened() -> None:
+            when_ready()
+            warm_up.start()
+
+        background = Background(parts, settings.refresh_interval_s, opened)
         app.state.background, app.state.metrics = background, metrics
         background.start()
         runner = app.state.runner = JobRunner(parts)
@@ -140,6 +147,7 @@ def create_app(
             async with assistants.running():
                 yield
         finally:
+            await to_thread.run_sync(warm_up.stop)
             await streams.close()
             await to_thread.run_sync(runner.stop)
             await to_thread.run_sync(background.stop)

@@ -128,6 +128,10 @@ class Application:
         """How far each index is that is open."""
         return [] if self._indexes.made is None else self._indexes.made.states()
 
+    def index_files(self) -> list[Path]:
+        """The files of the indexes that are open."""
+        return [] if self._indexes.made is None else self._indexes.made.files()
+
     def open_indexes(self) -> None:
         """Open the indexes of all corpora, so that no question has to wait for one; what fails is logged.
 

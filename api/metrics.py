@@ -79,9 +79,9 @@ class Metrics:
         """Note a question for which there was no room."""
         self._answers.labels("busy").inc()
 
-    def show(self, parts: Application, in_work: int, *, ready: bool) -> bytes:
+    def show(self, parts: Application, in_work: int, *, ready: bool, warm: bool) -> bytes:
         """All of it, in the text format of Prometheus; asks the database how things stand."""
-        self._state.look(parts, in_work, ready=ready)
+        self._state.look(parts, in_work, ready=ready, warm=warm)
         return generate_latest(self._registry)
 
 
@@ -96,6 +96,11 @@ class State:
             "groundwork_questions_waiting", "Questions waiting for the generator.", registry=registry
         )
         self._ready = Gauge("groundwork_ready", "1 when /ready says so.", registry=registry)
+        self._warm = Gauge(
+            "groundwork_warm",
+            "1 once what the first questions and pages need was read into memory.",
+            registry=registry,
+        )
         self._database = Gauge(
             "groundwork_database_up", "1 when the database can be reached.", registry=registry
         )
@@ -111,11 +116,12 @@ class State:
         )
         self._jobs = Gauge("groundwork_jobs", "Jobs by status.", ["status"], registry=registry)
 
-    def look(self, parts: Application, in_work: int, *, ready: bool) -> None:
+    def look(self, parts: Application, in_work: int, *, ready: bool, warm: bool) -> None:
         """Take the figures anew."""
         self._in_work.set(in_work)
         self._waiting.set(parts.waiting_questions)
         self._ready.set(ready)
+        self._warm.set(warm)
         states = parts.index_states()
         self._behind.set(max((state.behind_s for state in states), default=0.0))
         try:

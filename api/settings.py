@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     """File with the certificate's private key."""
     refresh_interval_s: float = Field(0.5, gt=0, le=3600)
     """How often a running server looks for changes that other processes made."""
+    warm_up: float = Field(0.5, ge=0, le=1)
+    """Share of the free memory that a server fills after its start with what will be asked for; 0: none."""
     max_upload_bytes: int = Field(50_000_000, ge=1)
     """The largest request body, and with it the largest upload."""
     concurrent_jobs: int = Field(4, ge=0, le=64)

@@ -70,6 +70,11 @@ class EmbeddedServer:
         return url
 
     @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder
+
+    @property
     def mend(self) -> str:
         """What to look at when the server cannot be reached."""
         return (

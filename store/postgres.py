@@ -46,6 +46,11 @@ class Database:
         return self.engine.url.render_as_string(hide_password=False)
 
     @property
+    def folder(self) -> Path | None:
+        """Where the files of the embedded server are; None of a server that is not ours."""
+        return None if self._server is None else self._server.folder
+
+    @property
     def sealer(self) -> Sealer | None:
         """What seals the log; None where it is kept as it is."""
         return self._sealer

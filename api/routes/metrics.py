@@ -23,5 +23,6 @@ def show_metrics(request: Request, parts: Parts) -> Response:
     """The figures in Prometheus's text format."""
     metrics: Metrics = request.app.state.metrics
     ready = not reasons_not_ready(request, parts)
-    shown = metrics.show(parts, request.app.state.asking.in_work, ready=ready)
+    state = request.app.state
+    shown = metrics.show(parts, state.asking.in_work, ready=ready, warm=state.warm_up.is_done)
     return Response(shown, media_type=CONTENT_TYPE_LATEST)

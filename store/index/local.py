@@ -98,6 +98,10 @@ class LocalIndexes:
             opened = dict(self._open)
         return [IndexState(corpus_id, index.position, index.behind_s) for corpus_id, index in opened.items()]
 
+    def files(self) -> list[Path]:
+        """The files that searches read in the indexes that are open."""
+        return [path for index in self._opened() for path in index.files()]
+
     def discard(self, corpus: Corpus) -> None:
         """Close a deleted corpus's index and delete its files."""
         with self._lock:

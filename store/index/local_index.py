@@ -112,6 +112,10 @@ class LocalIndex:
     def __len__(self) -> int:
         return len(self._vectors)
 
+    def files(self) -> list[Path]:
+        """Return the files that searches read."""
+        return [path for path in self._working.path.rglob("*") if path.is_file()]
+
     def describe_vectors(self) -> dict[str, Any]:
         """Return how vectors are searched, with what was measured of it."""
         return self._vectors.describe()

@@ -109,6 +109,7 @@ def settings(database: Database, tmp_path: Path, checkpoint_folder: Path) -> Set
         refresh_interval_s=0.05,
         threads=1,
         stream_grace_s=1,
+        warm_up=0,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from store import corpora
 from store.errors import DatabaseUnavailableError
 from store.postgres import Database, migrate, open_database
+from store.warming import files_of, relations
 from tests.conftest import server_folder
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +136,12 @@ def test_process_number_of_another_program_does_not_keep_the_server_from_startin
     database.check()
     database.close()
     assert server_pid(data_dir) is None
+
+
+def test_files_of_its_tables_can_be_read(embedded: Database, data_dir: Path) -> None:
+    migrate(embedded)
+    with embedded.transaction() as session:
+        found = relations(session)
+    assert embedded.folder == data_dir.resolve() / "postgres"
+    sizes = [path.stat().st_size for path in files_of(embedded.folder, found)]
+    assert sum(sizes) == sum(relation.size_bytes for relation in found) > 0
