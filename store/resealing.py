@@ -1,6 +1,6 @@
 """Sealing what is in the log already, sealing it anew, and changing what is sealed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -33,12 +33,15 @@ from store.tables import (
     ScoreDefinitionRow,
     ScoreRow,
     SessionRow,
+    among,
 )
 
 ROWS_AT_ONCE = 100
 TABLES = (ResponseRow, ResponseCitationRow, FeedbackRow, CorrectionRow, ScoreRow, SessionRow)
 
-Change = Callable[[dict[str, Any]], dict[str, Any]]
+Content = dict[str, Any]
+Rows = Sequence[Row[*tuple[Any, ...]]]
+Change = Callable[[Content], Content]
 """Gives what the content of a row becomes, in JSON's types."""
 
 
@@ -73,15 +76,27 @@ def seal_all(database: Database, *, again: bool = False) -> dict[str, int]:
         which = and_(log.says_something, not_(log.sealed))
         if again and newest is not None:
             which = and_(log.says_something, or_(not_(log.sealed), not_(log.sealed_with(newest))))
-        count, full = 0, True
-        while full:
-            with database.transaction() as session:
-                rows = log.rows(session, which, None)
-                for row in rows:
-                    log.write(session, row, log.read(session, row))
-            count, full = count + len(rows), len(rows) == ROWS_AT_ONCE
-        done[log.name] = count
+        done[log.name] = _seal(database, log, which)
     return done
+
+
+def _seal(database: Database, log: "_Log", which: ColumnElement[bool]) -> int:
+    """Seal what is to be in the order of the ids, and again from the first as long as any are found."""
+    count = 0
+    while sealed := _seal_once(database, log, which):
+        count += sealed
+    return count
+
+
+def _seal_once(database: Database, log: "_Log", which: ColumnElement[bool]) -> int:
+    count, after = 0, None
+    while True:
+        with database.transaction() as session:
+            rows = log.rows(session, which, after)
+            if not rows:
+                return count
+            log.write(session, rows, log.read(session, rows))
+        count, after = count + len(rows), rows[-1].id
 
 
 def change_sealed(session: Session, change: Change, *, write: bool) -> dict[str, int]:
@@ -91,13 +106,19 @@ def change_sealed(session: Session, change: Change, *, write: bool) -> dict[str,
     """
     done: dict[str, int] = {}
     for log in _LOGS:
-        for row in _each(session, log, log.sealed):
-            before = log.read(session, row)
-            after = change(before)
-            if after != before:
-                done[log.name] = done.get(log.name, 0) + 1
+        after = None
+        while rows := log.rows(session, log.sealed, after):
+            before = log.read(session, rows)
+            changed = [
+                (row, content)
+                for row, content, was in zip(rows, map(change, before), before, strict=True)
+                if content != was
+            ]
+            if changed:
+                done[log.name] = done.get(log.name, 0) + len(changed)
                 if write:
-                    log.write(session, row, after)
+                    log.write(session, [row for row, _ in changed], [content for _, content in changed])
+            after = rows[-1].id
     return done
 
 
@@ -120,16 +141,26 @@ class _Log:
     says_something: ColumnElement[bool]
     sealed: ColumnElement[bool]
     sealed_with: Callable[[UUID], ColumnElement[bool]]
-    read: Callable[[Session, Row[*tuple[Any, ...]]], dict[str, Any]]
-    write: Callable[[Session, Row[*tuple[Any, ...]], dict[str, Any]], None]
+    read: Callable[[Session, Rows], list[Content]]
+    columns_of: Callable[[Session, Row[*tuple[Any, ...]], Content], Content]
+    """What the columns of a row become with some content: the same columns for all rows."""
+    clear: Callable[[Session, Sequence[UUID]], None] = lambda session, ids: None
+    """Empties what other tables say of the rows, which is in their content."""
 
     @property
     def name(self) -> str:
         return self.table.__tablename__
 
-    def rows(
-        self, session: Session, which: ColumnElement[bool], after: UUID | None
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+    def write(self, session: Session, rows: Rows, contents: Sequence[Content]) -> None:
+        """Give rows other content, or seal what they have."""
+        changed = [
+            {"id": row.id, **self.columns_of(session, row, content)}
+            for row, content in zip(rows, contents, strict=True)
+        ]
+        session.execute(update(self.table), changed)
+        self.clear(session, [row.id for row in rows])
+
+    def rows(self, session: Session, which: ColumnElement[bool], after: UUID | None) -> Rows:
         """The next rows in the order of their ids, which nobody else changes until the transaction ends."""
         statement = select(*self.columns).where(which).order_by(self.table.id).limit(ROWS_AT_ONCE)
         if after is not None:
@@ -137,64 +168,51 @@ class _Log:
         return session.execute(statement.with_for_update()).all()
 
 
-def _each(session: Session, log: _Log, which: ColumnElement[bool]) -> Iterator[Row[*tuple[Any, ...]]]:
-    after = None
-    while rows := log.rows(session, which, after):
-        yield from rows
-        after = rows[-1].id
+def _read_responses(session: Session, rows: Rows) -> list[Content]:
+    quotes: dict[UUID, list[str]] = {row.id: [] for row in rows if row.sealed is None}
+    cited = select(ResponseCitationRow.response_id, ResponseCitationRow.quote)
+    inside = among(ResponseCitationRow.response_id, list(quotes))
+    for response_id, quote in session.execute(cited.where(inside).order_by(ResponseCitationRow.ordinal)):
+        quotes[response_id].append(quote)
+    found = []
+    for row in rows:
+        content = open_response(session, row)
+        if content is None:
+            said = (row.question, row.answer, row.body, row.parameters)
+            content = ResponseContent(*said, tuple(quotes[row.id]))
+        found.append(content.to_json())
+    return found
 
 
-def _read_response(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    content = open_response(session, row)
-    if content is None:
-        quotes = session.scalars(
-            select(ResponseCitationRow.quote)
-            .where(ResponseCitationRow.response_id == row.id)
-            .order_by(ResponseCitationRow.ordinal)
-        )
-        content = ResponseContent(row.question, row.answer, row.body, row.parameters, tuple(quotes))
-    return content.to_json()
+def _clear_quotes(session: Session, ids: Sequence[UUID]) -> None:
+    told = and_(among(ResponseCitationRow.response_id, ids), ResponseCitationRow.quote != "")
+    session.execute(update(ResponseCitationRow).where(told).values(quote=""))
 
 
-def _write_response(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    columns = response_columns(session, row.id, ResponseContent.of(content))
-    session.execute(update(ResponseRow).where(ResponseRow.id == row.id).values(**columns))
-    session.execute(
-        update(ResponseCitationRow).where(ResponseCitationRow.response_id == row.id).values(quote="")
-    )
+def _read_feedback(session: Session, rows: Rows) -> list[Content]:
+    return [vars(open_feedback(session, row)) for row in rows]
 
 
-def _read_feedback(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return vars(open_feedback(session, row))
+def _feedback_columns(session: Session, row: Row[*tuple[Any, ...]], content: Content) -> Content:
+    return feedback_columns(session, row.response_id, row.user_id, FeedbackContent(**content))
 
 
-def _write_feedback(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    columns = feedback_columns(session, row.response_id, row.user_id, FeedbackContent(**content))
-    session.execute(update(FeedbackRow).where(FeedbackRow.id == row.id).values(**columns))
+def _read_corrections(session: Session, rows: Rows) -> list[Content]:
+    return [open_correction(session, row) for row in rows]
 
 
-def _write_correction(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    columns = correction_columns(session, row.id, content)
-    session.execute(update(CorrectionRow).where(CorrectionRow.id == row.id).values(**columns))
+def _read_scores(session: Session, rows: Rows) -> list[Content]:
+    return [open_score(session, row.id, {"comment": row.comment, "label": row.text}) for row in rows]
 
 
-def _read_score(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return open_score(session, row.id, {"comment": row.comment, "label": row.text})
-
-
-def _write_score(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
+def _score_columns(session: Session, row: Row[*tuple[Any, ...]], content: Content) -> Content:
+    # A label that is no free text stays as it is.
     said = {name: text for name, text in content.items() if text is not None}
-    columns = score_columns(session, row.id, said)
-    session.execute(update(ScoreRow).where(ScoreRow.id == row.id).values(**columns))
+    return {"comment": row.comment, "label": row.label, **score_columns(session, row.id, said)}
 
 
-def _read_session(session: Session, row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    return {"title": open_title(session, row.id, row.title)}
-
-
-def _write_session(session: Session, row: Row[*tuple[Any, ...]], content: dict[str, Any]) -> None:
-    columns = title_columns(session, row.id, content["title"])
-    session.execute(update(SessionRow).where(SessionRow.id == row.id).values(**columns))
+def _read_titles(session: Session, rows: Rows) -> list[Content]:
+    return [{"title": open_title(session, row.id, row.title)} for row in rows]
 
 
 def _by_column(column: Any) -> dict[str, Any]:
@@ -232,8 +250,11 @@ _LOGS = (
         says_something=true(),
         sealed=ResponseRow.sealed.is_not(None),
         sealed_with=lambda key: ResponseRow.data_key_id == key,
-        read=_read_response,
-        write=_write_response,
+        read=_read_responses,
+        columns_of=lambda session, row, content: response_columns(
+            session, row.id, ResponseContent.of(content)
+        ),
+        clear=_clear_quotes,
     ),
     _Log(
         table=FeedbackRow,
@@ -250,30 +271,30 @@ _LOGS = (
         sealed=FeedbackRow.sealed.is_not(None),
         sealed_with=lambda key: FeedbackRow.data_key_id == key,
         read=_read_feedback,
-        write=_write_feedback,
+        columns_of=_feedback_columns,
     ),
     _Log(
         table=CorrectionRow,
         columns=(CorrectionRow.id, CorrectionRow.answer, CorrectionRow.comment, CorrectionRow.spans),
         says_something=true(),
         **_by_column(CorrectionRow.answer),
-        read=open_correction,
-        write=_write_correction,
+        read=_read_corrections,
+        columns_of=lambda session, row, content: correction_columns(session, row.id, content),
     ),
     _Log(
         table=ScoreRow,
-        columns=(ScoreRow.id, ScoreRow.comment, _TEXT.label("text")),
+        columns=(ScoreRow.id, ScoreRow.comment, ScoreRow.label, _TEXT.label("text")),
         says_something=func.coalesce(_TEXT, ScoreRow.comment).is_not(None),
         **_by_column(func.coalesce(_TEXT, ScoreRow.comment)),
-        read=_read_score,
-        write=_write_score,
+        read=_read_scores,
+        columns_of=_score_columns,
     ),
     _Log(
         table=SessionRow,
         columns=(SessionRow.id, SessionRow.title),
         says_something=SessionRow.title.is_not(None),
         **_by_column(SessionRow.title),
-        read=_read_session,
-        write=_write_session,
+        read=_read_titles,
+        columns_of=lambda session, row, content: title_columns(session, row.id, content["title"]),
     ),
 )
