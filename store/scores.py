@@ -21,6 +21,16 @@ from store.tables import ResponseRow, ScoreDefinitionRow, ScoreRow, UserRow, amo
 Value = float | bool | str
 """A number, a verdict, or a category or text, as the definition has it."""
 
+_VALUED = (
+    ScoreRow.id,
+    ScoreRow.response_id,
+    ScoreDefinitionRow.name,
+    ScoreDefinitionRow.kind,
+    ScoreRow.number,
+    ScoreRow.label,
+)
+"""What a score is worth, and of what."""
+
 WANTED = {
     ScoreKind.BOOLEAN: "true or false",
     ScoreKind.TEXT: "a text that is not empty",
@@ -134,14 +144,7 @@ def values_of(
     With `evaluator`, only what that one gave.
     """
     statement = (
-        select(
-            ScoreRow.id,
-            ScoreRow.response_id,
-            ScoreDefinitionRow.name,
-            ScoreDefinitionRow.kind,
-            ScoreRow.number,
-            ScoreRow.label,
-        )
+        select(*_VALUED)
         .join(ScoreDefinitionRow, ScoreDefinitionRow.id == ScoreRow.definition_id)
         .where(among(ScoreRow.response_id, response_ids), ScoreRow.superseded_at.is_(None))
         .order_by(ScoreRow.created_at, ScoreRow.id)
@@ -236,12 +239,7 @@ def _supersede(session: Session, response_id: UUID, rows: Sequence[Mapping[str, 
 def _scores() -> Select[*tuple[Any, ...]]:
     return (
         select(
-            ScoreRow.id,
-            ScoreRow.response_id,
-            ScoreDefinitionRow.name,
-            ScoreDefinitionRow.kind,
-            ScoreRow.number,
-            ScoreRow.label,
+            *_VALUED,
             ScoreRow.source,
             UserRow.name.label("user"),
             ScoreRow.evaluator,
