@@ -1,9 +1,9 @@
 """The orders in which the log of responses is listed, and where in one a page ended."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,8 @@ PATTERN = r"^(newest|-?probability|-?latency|-?score\.[\w.-]{1,200})$"
 
 GROWTH, MOST_AT_ONCE = 4, 5_000
 """How many more are looked at each time where many are hidden, and at most."""
+SPARE, FEWEST = 1.5, 10
+"""How many more are looked at than will probably be needed, and at least."""
 MANY = 500
 """Among so many, all that is hidden from the reader is gathered once instead of looked up for each."""
 
@@ -73,7 +75,7 @@ def places(
     )
     last = None if after is None else _reached(after, is_newest=is_newest)
     found: list[Place] = []
-    size = limit
+    size, looked_at = limit, 0
     while True:
         some = ordered
         if last is not None:
@@ -83,7 +85,17 @@ def places(
         found += _shown(session, rows, reader)
         if len(rows) < size or len(found) >= limit:
             return found[:limit]
-        last, size = rows[-1], min(size * GROWTH, MOST_AT_ONCE)
+        looked_at += size
+        last, size = rows[-1], _next_size(size, len(found), looked_at, limit)
+
+
+def _next_size(size: int, found: int, looked_at: int, limit: int) -> int:
+    """How many to look at next, where so few of those before could be shown."""
+    most = min(size * GROWTH, MOST_AT_ONCE)
+    if not found:
+        return most
+    needed = math.ceil(SPARE * (limit - found) * looked_at / found)
+    return min(most, max(FEWEST, needed))
 
 
 def _shown(session: Session, rows: list[Place], reader: Reader | None) -> list[Place]:
@@ -156,7 +168,7 @@ def _reached(after: str, *, is_newest: bool) -> Place:
         number, response_id = float(figure), UUID(id)
     except ValueError:
         raise InvalidCursorError(after) from None
-    if not isfinite(number):
+    if not math.isfinite(number):
         raise InvalidCursorError(after)
     return Place(response_id, number)
 

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from store import conversations, score_definitions, scores
 from store.errors import InvalidCursorError
-from store.response_order import ResponseOrder
+from store.response_order import ResponseOrder, _next_size
 from store.response_query import parse
 from store.responses import ResponseFilter
 from store.score_definitions import ScoreKind, ScoreShape
@@ -30,6 +30,22 @@ def listed(session: Session, order: str, query: str = "", limit: int = 1) -> lis
         found += [response.id for response in page.responses]
         after, more = page.next, page.next is not None
     return found
+
+
+@pytest.mark.parametrize(
+    ("size", "found", "looked_at", "limit", "expected"),
+    [
+        (100, 0, 100, 100, 400),  # nothing shown: four times as many
+        (4000, 0, 9000, 100, 5000),  # and never more than 5,000
+        (100, 90, 100, 100, 17),  # ten more, of which nine in ten are shown, and half as many again
+        (100, 99, 100, 100, 10),
+        (100, 1, 100, 100, 400),
+    ],
+)
+def test_so_many_are_looked_at_as_will_probably_be_needed(
+    size: int, found: int, looked_at: int, limit: int, expected: int
+) -> None:
+    assert _next_size(size, found, looked_at, limit) == expected
 
 
 def test_figures_order_the_list_and_those_without_one_are_left_out(session: Session, corpus: Corpus) -> None:
