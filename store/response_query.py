@@ -15,7 +15,22 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SelectBase, and_, false, func, not_, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    SelectBase,
+    Uuid,
+    and_,
+    any_,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from store.errors import StoreError
 from store.tables import (
@@ -319,9 +334,18 @@ def _has_score(term: Term, value: float | str, means: Meanings) -> ColumnElement
         OPERATORS[term.operator](column, value),
     )
     if means.is_small(scored):
-        return ResponseRow.id.in_(scored)
+        return _is_one_of(scored)
     # OFFSET keeps PostgreSQL, which takes all scores to spread alike, from gathering them first.
     return scored.where(ScoreRow.response_id == ResponseRow.id).correlate(ResponseRow).offset(0).exists()
+
+
+def _is_one_of(ids: Select[UUID] | CompoundSelect[UUID]) -> ColumnElement[bool]:
+    """The condition that a response is one of a few, which are found first.
+
+    For IN, PostgreSQL may go through the newest responses instead and look at each, which pays off only
+    where the few are spread evenly.
+    """
+    return ResponseRow.id == any_(func.array(ids.scalar_subquery(), type_=ARRAY(Uuid())))
 
 
 FEEDBACK = ("thumb", "commented", "corrected", "reviewed")
@@ -339,7 +363,7 @@ def _of_feedback(term: Term, means: Meanings) -> ColumnElement[bool]:
     if term.negated != (wanted is False):
         return and_(*(~each for each in there))
     every = union_all(*found) if len(found) > 1 else found[0]
-    return ResponseRow.id.in_(every) if means.is_small(every) else or_(*there)
+    return _is_one_of(every) if means.is_small(every) else or_(*there)
 
 
 def _sets(field: str, wanted: str | bool) -> list[Select[UUID]]:
