@@ -28,6 +28,8 @@ from store.tables import ResponseRow, SessionRow
 TRIGRAM_BYTES = 3
 FEW = 10_000
 """Responses: as long as it takes to look at so many, so long it takes to find a page of the newest."""
+SAMPLED, COMMON = 200, 20
+"""Of so many responses, the newest, so many hold what is common: a page of them is found at once."""
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,27 @@ def holds_text(session: Session, words: str) -> ColumnElement[bool]:
     integers: ARRAY[int] = ARRAY(Integer)
     held = type_coerce(func.text_trigrams(*columns), integers)
     trigrams: ColumnElement[bool] = held.contains(type_coerce(func.text_trigrams(words), integers))
-    if len(words.encode()) >= TRIGRAM_BYTES and gives_few(session, select(ResponseRow.id).where(trigrams)):
+    if (
+        len(words.encode()) >= TRIGRAM_BYTES
+        and not _is_common(session, as_it_is)
+        and gives_few(session, select(ResponseRow.id).where(trigrams))
+    ):
         as_it_is = and_(as_it_is, trigrams)
     sealer = sealer_of(session)
     if sealer is None:
         return as_it_is
     by_words = [ResponseRow.words.contains(hashes) for hashes in sealer.words_to_find(words)]
     return or_(and_(ResponseRow.sealed.is_(None), as_it_is), *by_words)
+
+
+def _is_common(session: Session, condition: ColumnElement[bool]) -> bool:
+    """Whether many of the newest responses meet a condition.
+
+    To count what is common takes long: the index gives all of a word's responses before the first.
+    """
+    newest = select(condition.label("met")).order_by(ResponseRow.created_at.desc(), ResponseRow.id.desc())
+    met = newest.limit(SAMPLED).subquery("newest").c.met
+    return (session.scalar(select(func.count()).where(met)) or 0) >= COMMON
 
 
 def gives_few(session: Session, rows: SelectBase) -> bool:

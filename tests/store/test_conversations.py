@@ -187,6 +187,20 @@ def test_texts_are_found_with_and_without_the_index(
         assert found(session, text=words) == [], words
 
 
+def test_words_of_very_many_are_not_counted_in_the_index(
+    session: Session, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealed_log, "COMMON", 3)
+    common = [conversations.record_response(session, new_response(session, corpus)) for _ in range(3)]
+    rare = conversations.record_response(session, new_response(session, corpus, answer="Aerosols."))
+    statements: list[str] = []
+    listen(session.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
+    assert set(found(session, text="scattering")) == set(common)
+    assert not any("text_trigrams" in statement for statement in statements)
+    assert found(session, text="aerosols") == [rare]
+    assert any("text_trigrams" in statement for statement in statements)
+
+
 def test_session_is_resumed_by_its_user_only(session: Session, corpus: Corpus) -> None:
     opened = conversations.open_session(session, "ann", corpus.id)
     assert conversations.resume_session(session, opened, "ann") == opened
