@@ -154,6 +154,22 @@ def test_plain_rows_stay_readable_and_can_be_sealed(database: Database, corpus: 
     }
 
 
+def test_many_rows_are_sealed_some_at_a_time(
+    database: Database, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resealing, "ROWS_AT_ONCE", 2)
+    plain = [log(database, corpus) for _ in range(5)]
+    database.seal_with(MasterKey(SECRET))
+    assert resealing.seal_all(database) == {name: 5 * n for name, n in ALL.items()}
+    assert resealing.seal_all(database) == dict.fromkeys(ALL, 0)
+    with database.transaction() as session:
+        assert sorted(found(session, "heaven")) == sorted(plain)
+        for each in plain:
+            assert conversations.get_response(session, each).citations[0].quote == "scattering"
+            values = scores.values_of(session, [each])[each]
+            assert values == {"tone": 1.0, "mood": "A sombre one."}
+
+
 def test_row_cannot_be_passed_off_as_another(sealed: Database, corpus: Corpus, logged: UUID) -> None:
     other = log(sealed, corpus)
     with sealed.transaction() as session:
