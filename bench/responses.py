@@ -114,16 +114,13 @@ def measure_folder(arguments: argparse.Namespace) -> None:
     for role in arguments.roles:
         made = run([*RAG, "keys", "create", "--role", role, "--user", ROLES[role], "--json"], shell)
         with serving(shell, last_json(made)["key"]) as client:
-            figures[role] = {
-                part: list(MEASURED[part](client, arguments)) for part in PARTS if part in arguments.parts
-            }
-    for role, parts in figures.items():
-        for part, rows in parts.items():
-            for row in rows:
-                shown = "  ".join(f"{name} {value:,.0f}" for name, value in row.items() if name != "what")
-                print(f"{role:13} {part:8} {row['what']:28} {shown}")
-    if arguments.out:
-        write_json({"figures": figures}, arguments.out, env)
+            for part in (part for part in PARTS if part in arguments.parts):
+                rows = figures.setdefault(role, {})[part] = list(MEASURED[part](client, arguments))
+                for row in rows:
+                    shown = "  ".join(f"{name} {value:,.0f}" for name, value in row.items() if name != "what")
+                    print(f"{role:13} {part:8} {row['what']:28} {shown}", flush=True)
+                if arguments.out:  # after each part: a run that is broken off has measured something
+                    write_json({"figures": figures}, arguments.out, env)
 
 
 def filters(client: httpx.Client, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -140,14 +137,14 @@ def _queries(
     client: httpx.Client, arguments: argparse.Namespace, asked: Mapping[str, Values]
 ) -> Iterator[dict[str, Any]]:
     rng = random.Random(arguments.seed)
-    seen = _examples(client, rng)
+    seen = examples(client, rng)
     for what, values in asked.items():
         times, slowest = [], ("", 0.0)
         for _ in range(arguments.rounds):
             q = values(rng, rng.choice(seen))
             parameters: dict[str, Any] = {"q": q, "limit": PAGE}
             for _ in range(2):
-                page, took_ms = _timed(client, "/v1/responses", parameters)
+                page, took_ms = timed(client, "/v1/responses", parameters)
                 times.append(took_ms)
                 slowest = max(slowest, (q, took_ms), key=lambda each: each[1])
                 if page["next"] is None:
@@ -157,11 +154,11 @@ def _queries(
         yield {"what": what, **_summary(times)}
 
 
-def _examples(client: httpx.Client, rng: random.Random) -> list[dict[str, Any]]:
+def examples(client: httpx.Client, rng: random.Random) -> list[dict[str, Any]]:
     """Responses of all times with a conversation, a document and words that can be looked for."""
     found = []
     for _ in range(10):
-        page, _ = _timed(
+        page, _ = timed(
             client, "/v1/responses", {"q": f"until:{rng.randint(1, 360)}d -abstained", "limit": 2}
         )
         for listed in page["responses"]:
@@ -185,7 +182,7 @@ def orders(client: httpx.Client, arguments: argparse.Namespace) -> Iterator[dict
         for q in ("", "corpus:corpus5", "user:user3"):
             parameters: dict[str, Any] = {"q": q, "limit": PAGE, "order": order}
             for _ in range(4):
-                page, took_ms = _timed(client, "/v1/responses", parameters)
+                page, took_ms = timed(client, "/v1/responses", parameters)
                 times.append(took_ms)
                 parameters["cursor"] = page["next"]
         yield {"what": order, **_summary(times)}
@@ -196,7 +193,7 @@ def overview(client: httpx.Client, arguments: argparse.Namespace) -> Iterator[di
     for span, width in SPANS.items():
         for by in ("nothing", "model", "corpus", "group"):
             parameters = {"q": f"since:{span}", "by": by, "width_s": width}
-            times = [_timed(client, "/v1/overview", parameters)[1] for _ in range(5)]
+            times = [timed(client, "/v1/overview", parameters)[1] for _ in range(5)]
             yield {"what": f"{span} by {by}", **_summary(times)}
 
 
@@ -231,7 +228,8 @@ def _server(port: int) -> psutil.Process:
     raise RuntimeError(f"nothing listens on port {port}")
 
 
-def _timed(client: httpx.Client, path: str, parameters: Mapping[str, Any]) -> tuple[Any, float]:
+def timed(client: httpx.Client, path: str, parameters: Mapping[str, Any]) -> tuple[Any, float]:
+    """What is answered, and after how many milliseconds."""
     begun = time.perf_counter()
     response = client.get(path, params=dict(parameters))
     took_ms = (time.perf_counter() - begun) * 1000
