@@ -48,7 +48,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 _MARKDOWN = "text/markdown"
-_SLICE = 256  # chunks that are embedded without a look at anything else
+_SLICE = 64  # chunks that are embedded without a look at anything else: about a second
 NOT_YOURS = "another document has this source, and you may not change it; send yours under another source"
 """Why a document is refused that would replace a hidden one."""
 

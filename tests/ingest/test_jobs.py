@@ -377,7 +377,7 @@ def test_a_long_document_tells_how_far_it_is(
     told: list[Progress] = []
     ingest_book(book, corpus, database, encoder, told.append)
     done = [state.embedding.done for state in told if state.embedding is not None]
-    assert len(done) >= 2 and done == [256 * (n + 1) for n in range(len(done))]
+    assert len(done) >= 2 and done == [64 * (n + 1) for n in range(len(done))]
     read = [state.bytes_read for state in told if state.embedding is not None]
     assert read == sorted(read) and 0 < read[0] < read[-1] < told[-1].bytes_read
     assert told[-1].embedding is None and told[-1].documents == 1
@@ -397,7 +397,7 @@ def test_a_job_is_paused_in_the_middle_of_a_document(
     job = the_job(database)
     assert (job.status, job.counts["documents"]["done"]) == (JobStatus.PAUSED, 0)
     assert 0 < job.bytes_read < job.bytes_total
-    assert len(encoder.texts) == 512  # one slice after it was asked
+    assert len(encoder.texts) == 128  # one slice after it was asked
     told: list[Progress] = []
     ingest_book(book, corpus, database, encoder, told.append)
     assert told[-1].documents == 1 and told[-1].bytes_read == told[-1].bytes_total
