@@ -17,7 +17,8 @@ TOKENS_AT_ONCE = 4096
 """More at once takes memory and gains nothing."""
 TOKENS_TO_SHARE = 512
 """Fewer are best left to the threads of one operation."""
-_FILLED_TO = 512
+_MANY = 512
+_FILLED_TO, _MANY_FILLED_TO = 8, 512
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -33,8 +34,18 @@ class Cores:
         self._starting = Lock()
 
     def map(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
-        """Do the work on all parts side by side; gives the results in order. A single part is done here."""
-        if len(parts) < 2:
+        """Do the work on all parts side by side; gives the results in order.
+
+        A single part is done here, with as many cores as torch uses here.
+        """
+        return map(work, parts) if len(parts) < 2 else self.map_each(work, parts)
+
+    def map_each(self, work: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
+        """Do the work on all parts side by side, a single part on one core too; gives the results in order.
+
+        What is as short as a question takes longer on two cores than on one.
+        """
+        if torch.get_num_threads() == 1:
             return map(work, parts)
         with self._starting:
             if self._pool is None:
@@ -58,13 +69,13 @@ def shared_out(lengths: Sequence[int], cores: int) -> list[list[int]]:
 
 
 def filled(numbers: Tensor) -> Tensor:
-    """The numbers `(t,)` with zeros behind them where there are many.
+    """The numbers `(t,)` with zeros behind them.
 
-    For each size of a product that torch meets it keeps what it has prepared, so there should be few sizes.
+    For each size of a product that it meets torch makes a program, which takes as long as several products,
+    and keeps it for a while; so there should be few sizes.
     """
-    if len(numbers) <= _FILLED_TO:
-        return numbers
-    return F.pad(numbers, (0, -len(numbers) % _FILLED_TO))
+    step = _FILLED_TO if len(numbers) <= _MANY else _MANY_FILLED_TO
+    return F.pad(numbers, (0, -len(numbers) % step))
 
 
 def _started(threads: int, name: str) -> ThreadPoolExecutor:

@@ -1,13 +1,13 @@
 """MiniLM and its kin on a processor: texts one behind the other, without padding between them.
 
 All that is done to each token by itself, nine tenths of the work, is done to the tokens of many texts at
-once; attention goes over texts of equal length together. And many texts are shared out: threads that each
+once; only attention goes over each text by itself. And many texts are shared out: threads that each
 work for themselves are faster than threads that wait for each other in every layer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, groupby
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from rag.apart import apart
 from rag.bert_folder import BertFolder
 from rag.cores import Cores, filled, shared_out
+from rag.linear import Linear, linear
 
 _Ids = Sequence[Sequence[int]]  # of each text its tokens
 
 
 @dataclass(frozen=True)
 class _Weights:
-    """Weight and bias of a linear layer or a normalisation."""
+    """Weight and bias."""
 
     weight: Tensor
     bias: Tensor
@@ -39,36 +41,30 @@ class _Weights:
 class _Layer:
     """A layer; `qkv` makes queries, keys and values."""
 
-    qkv: _Weights
-    out: _Weights
+    qkv: Linear
+    out: Linear
     norm: _Weights
-    up: _Weights
-    down: _Weights
+    up: Linear
+    down: Linear
     last_norm: _Weights
 
     @classmethod
     def of(cls, bert: BertFolder, number: int, dtype: torch.dtype) -> Self:
-        layer = f"encoder.layer.{number}"
-        own = [
-            _Weights.of(bert, f"{layer}.attention.self.{part}", dtype) for part in ("query", "key", "value")
-        ]
-        qkv = _Weights(torch.cat([w.weight for w in own]), torch.cat([w.bias for w in own]))
-        rest = ("attention.output.dense", "attention.output.LayerNorm", "intermediate.dense",
-                "output.dense", "output.LayerNorm")  # fmt: skip
-        return cls(qkv, *(_Weights.of(bert, f"{layer}.{part}", dtype) for part in rest))
+        def weights(part: str) -> _Weights:
+            return _Weights.of(bert, f"encoder.layer.{number}.{part}", dtype)
 
+        def layer(part: str) -> Linear:
+            return linear(weights(part).weight, weights(part).bias)
 
-@dataclass(frozen=True)
-class _Group:
-    """Texts of equal length that lie one behind the other: from token `start`, `texts` times `length`."""
-
-    start: int
-    texts: int
-    length: int
-
-    @property
-    def end(self) -> int:
-        return self.start + self.texts * self.length
+        own = [weights(f"attention.self.{part}") for part in ("query", "key", "value")]
+        return cls(
+            qkv=linear(torch.cat([w.weight for w in own]), torch.cat([w.bias for w in own])),
+            out=layer("attention.output.dense"),
+            norm=weights("attention.output.LayerNorm"),
+            up=layer("intermediate.dense"),
+            down=layer("output.dense"),
+            last_norm=weights("output.LayerNorm"),
+        )
 
 
 class PackedBert:
@@ -80,7 +76,6 @@ class PackedBert:
         self.window = bert.window
         self._heads = bert.heads
         self._epsilon = bert.epsilon
-        self._dtype = dtype
         positions = bert.weights["embeddings.position_embeddings.weight"]
         kinds = bert.weights["embeddings.token_type_embeddings.weight"]
         self._words = bert.weights["embeddings.word_embeddings.weight"].to(dtype)  # (vocabulary, d)
@@ -97,7 +92,7 @@ class PackedBert:
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         batches = shared_out([len(each) for each in ids], torch.get_num_threads())
         read = [[ids[number] for number in numbers] for numbers in batches]
-        means = self._cores.map(self._means, read)
+        means = self._cores.map_each(self._means, read)
         vectors = np.empty((len(ids), self.dimension), np.float32)
         for numbers, of_batch in zip(batches, means, strict=True):
             vectors[numbers] = of_batch
@@ -107,35 +102,16 @@ class PackedBert:
     def _means(self, ids: _Ids) -> NDArray[np.float32]:
         """Returns the vectors of texts, given as tokens, that are sorted by length."""
         lengths = [len(each) for each in ids]
-        groups = _groups(lengths)
+        texts = apart(lengths)
         tokens = filled(torch.tensor(list(chain.from_iterable(ids))))  # (t,)
         places = filled(torch.cat([torch.arange(length) for length in lengths]))  # (t,)
         x = self._normed(self._words[tokens] + self._positions[places], self._norm)  # (t, d)
         for layer in self._layers:
-            attended = self._attend(F.linear(x, layer.qkv.weight, layer.qkv.bias), groups)
-            x = self._normed(x + F.linear(attended, layer.out.weight, layer.out.bias), layer.norm)
-            inner = F.gelu(F.linear(x, layer.up.weight, layer.up.bias))  # (t, 4 d)
-            x = self._normed(x + F.linear(inner, layer.down.weight, layer.down.bias), layer.last_norm)
-        means = [x[g.start : g.end].view(g.texts, g.length, -1).float().mean(dim=1) for g in groups]
-        found: NDArray[np.float32] = torch.cat(means).numpy()
-        return found
-
-    def _attend(self, qkv: Tensor, groups: Sequence[_Group]) -> Tensor:
-        """Attention of each text's tokens `(t, 3 d)` to themselves: `(t, d)`."""
-        attended = torch.zeros((len(qkv), self.dimension), dtype=self._dtype)
-        for g in groups:
-            of_text = qkv[g.start : g.end].view(g.texts, g.length, 3, self._heads, -1)
-            q, k, v = of_text.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
-            heads = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
-            attended[g.start : g.end].view(g.texts, g.length, self._heads, -1).copy_(heads)
-        return attended
+            attended = texts.attend(layer.qkv(x), self._heads)
+            x = self._normed(layer.out.added(attended, x), layer.norm)
+            x = self._normed(layer.down.added(layer.up.gelu(x), x), layer.last_norm)
+        means: NDArray[np.float32] = texts.means(x).numpy()
+        return means
 
     def _normed(self, x: Tensor, norm: _Weights) -> Tensor:
         return F.layer_norm(x, (self.dimension,), norm.weight, norm.bias, self._epsilon)
-
-
-def _groups(lengths: Sequence[int]) -> list[_Group]:
-    """Returns the groups of equal lengths, which are sorted."""
-    counted = [(length, len(list(same))) for length, same in groupby(lengths)]
-    starts = accumulate((length * texts for length, texts in counted), initial=0)
-    return [_Group(start, texts, length) for start, (length, texts) in zip(starts, counted, strict=False)]

@@ -66,6 +66,13 @@ def test_vectors_are_those_of_sentence_transformers(exact: Encoder) -> None:
     np.testing.assert_allclose(exact.encode(texts), padded(texts), atol=1e-5)
 
 
+def test_questions_together_have_the_vectors_of_sentence_transformers(exact: Encoder) -> None:
+    questions = ["Who?", "Where is Odessa?", "How many days of leave do I have a year?", "Odessa"]
+    np.testing.assert_allclose(exact.encode(questions), padded(questions), atol=1e-5)
+    shorter = Encoder(precision="bfloat16").encode(questions)
+    assert (shorter * exact.encode(questions)).sum(axis=1).min() > 0.999
+
+
 def test_many_texts_are_shared_out_and_torch_keeps_its_threads(exact: Encoder) -> None:
     before = torch.get_num_threads()
     assert exact.encode(["Leave is 30 days a year. " * 20] * 40).shape == (40, 384)

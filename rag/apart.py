@@ -1,0 +1,94 @@
+"""Attention of texts that lie one behind the other, each to itself alone."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SHORT = 32  # tokens: up to here so many operations for each length take longer than their work
+
+
+class Apart(Protocol):
+    """Where texts lie among `t` tokens; behind the last text there may be tokens of none."""
+
+    def attend(self, qkv: Tensor, heads: int) -> Tensor:
+        """Attention of each text's queries, keys and values, `(t, 3 d)`: gives `(t, d)`."""
+
+    def means(self, x: Tensor) -> Tensor:
+        """The mean of each text's tokens `(t, d)`: gives `(texts, d) float32`."""
+
+
+def apart(lengths: Sequence[int]) -> Apart:
+    """The places of texts of so many tokens, which ascend."""
+    return _Padded(lengths) if lengths[-1] <= _SHORT else _Grouped(lengths)
+
+
+class _Padded:
+    """Short texts: all at once, each padded to the longest while it attends."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self._texts, self._longest = len(lengths), lengths[-1]
+        self._lengths = torch.tensor(lengths)
+        there = torch.arange(self._longest) < self._lengths[:, None]  # (texts, longest)
+        self._into = there.view(-1).nonzero().view(-1)  # of each token its place among the padded
+        self._mask = torch.zeros(there.shape).masked_fill_(~there, -torch.inf)[:, None, None]
+
+    def attend(self, qkv: Tensor, heads: int) -> Tensor:
+        padded = self._pad(qkv).view(self._texts, self._longest, 3, heads, -1)
+        q, k, v = padded.permute(2, 0, 3, 1, 4).contiguous()  # each (texts, heads, longest, d / heads)
+        weights = (q @ k.transpose(-1, -2)).mul_(1 / math.sqrt(q.shape[-1])).add_(self._mask).softmax(-1)
+        attended = (weights @ v).transpose(1, 2).reshape(self._texts * self._longest, -1)
+        of_tokens = attended[self._into].to(qkv.dtype)
+        return F.pad(of_tokens, (0, 0, 0, len(qkv) - len(of_tokens)))  # (t, d)
+
+    def means(self, x: Tensor) -> Tensor:
+        sums = self._pad(x).view(self._texts, self._longest, -1).sum(dim=1)
+        return sums / self._lengths[:, None]
+
+    def _pad(self, x: Tensor) -> Tensor:
+        padded = torch.zeros((self._texts * self._longest, x.shape[1]))
+        padded[self._into] = x[: len(self._into)].float()
+        return padded
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Texts of equal length that lie one behind the other: from token `start`, `texts` times `length`."""
+
+    start: int
+    texts: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.texts * self.length
+
+
+class _Grouped:
+    """Longer texts: those of equal length together, so that nothing is padded."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        counted = [(length, len(list(same))) for length, same in groupby(lengths)]
+        starts = accumulate((length * texts for length, texts in counted), initial=0)
+        self._groups = [
+            _Group(start, texts, length) for start, (length, texts) in zip(starts, counted, strict=False)
+        ]
+
+    def attend(self, qkv: Tensor, heads: int) -> Tensor:
+        attended = qkv.new_zeros((len(qkv), qkv.shape[1] // 3))
+        for g in self._groups:
+            of_text = qkv[g.start : g.end].view(g.texts, g.length, 3, heads, -1)
+            q, k, v = of_text.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
+            of_group = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+            attended[g.start : g.end].view(g.texts, g.length, heads, -1).copy_(of_group)
+        return attended
+
+    def means(self, x: Tensor) -> Tensor:
+        return torch.cat(
+            [x[g.start : g.end].view(g.texts, g.length, -1).float().mean(dim=1) for g in self._groups]
+        )
