@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rag.generator.model import MASKED, Evidence, Generator, Step
 from rag.generator.passages import SEP, Reader, Reading
+from rag.generator.tables import cell_bounds
 
 START_CANDIDATES = 16
 """Most probable places for a copy to begin at that are looked at."""
@@ -32,6 +33,11 @@ class Action:
     window: int | None = None
     first: int = 0
     last: int = 0
+
+
+def copy_of(reading: Reading, window: int, first: int, last: int) -> Action:
+    """The copy of `first … last` of a window."""
+    return Action(tuple(reading.windows[window].ids[first : last + 1]), window, first, last)
 
 
 @dataclass(frozen=True)
@@ -150,24 +156,28 @@ class ActionSpace:
             return None if number == SEP else Action((number,))
         candidate, more = divmod(number - V, self._model.config.span_tokens)
         window, first = divmod(int(scored.starts[question, row, candidate]), self._tokens)
-        ids = self._readings[question].windows[window].ids[first : first + more + 1]
-        return Action(tuple(ids), window, first, first + more)
+        return copy_of(self._readings[question], window, first, first + more)
 
 
 @dataclass(frozen=True)
 class _LaidOut:
     ids: NDArray[np.int64]  # (M,)
-    text: NDArray[np.int64]  # (M,) number of the text that a token belongs to, 0 for none
+    text: NDArray[np.int64]  # (M,) number of the text, or cell, that a token belongs to, 0 for none
     ends_word: NDArray[np.bool_]  # (M,)
 
 
 def _lay_out(reading: Reading, reader: Reader, windows: int, tokens: int) -> _LaidOut:
     ids = np.zeros((windows, tokens), dtype=np.int64)
     text = np.zeros((windows, tokens), dtype=np.int64)
+    cells = [cell_bounds(passage.text) for passage in reading.passages]
+    texts = 0
     for number, w in enumerate(reading.windows):
         ids[number, : len(w.ids)] = w.ids
-        text[number, w.question_at : w.question_at + w.question_length] = 2 * number + 1
-        text[number, w.text_at : w.text_at + w.text_length] = 2 * number + 2
+        text[number, w.question_at : w.question_at + w.question_length] = texts + 1
+        pieces = reading.pieces[w.passage].offsets[w.first_piece : w.first_piece + w.text_length]
+        within = np.searchsorted(cells[w.passage], [start for start, _ in pieces], side="right")
+        text[number, w.text_at : w.text_at + w.text_length] = texts + 2 + within
+        texts += 2 + len(cells[w.passage])
     flat_ids, flat_text = ids.reshape(-1), text.reshape(-1)
     followed = (flat_text[1:] == flat_text[:-1]) & reader.continuing[flat_ids[1:]]
     return _LaidOut(flat_ids, flat_text, np.append(~followed, np.True_))

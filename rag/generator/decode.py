@@ -18,6 +18,9 @@ from rag.generator.quote import VERDICTS, Pointers, Quoter, well_said
 from rag.generator.search import Search
 from rag.generator.settings import GenerationSettings, Style
 
+SERIES_PIECES = 256
+"""The longest list that is quoted whole, in word pieces: more than an answer of another form may have."""
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -59,11 +62,13 @@ class Task:
     follower: Follower | None = None
     verdict: bool = False
     """Whether yes or no is asked for."""
+    cell: Action | None = None
+    """The copy of a cell of a table that was looked up: it is the answer, and nothing is written."""
 
     @property
     def quotes(self) -> bool:
         """Whether sentences of the passages may take the place of what is written."""
-        return self.style is Style.SENTENCE and self.settings.quotes
+        return self.style is Style.SENTENCE and self.settings.quotes and self.cell is None
 
 
 @torch.inference_mode()
@@ -85,6 +90,9 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
         if task.follower and not task.follower.begin(outlook):
             search.stop()
     wanted = [bool(search.live) for search in searches]
+    for task, search in zip(tasks, searches, strict=True):
+        if task.cell:
+            search.stop()
     if any(t.style is Style.SENTENCE for t in tasks):
         starts = [_start(model, t.style) for t in tasks]
         first = model.advance(*_starts(starts, device), evidence)
@@ -96,6 +104,10 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
         if quoter and task.quotes and wanted[number]:
             pointers = _pointers(model, reader, evidence, (short[0], first[0]), number)
             actions = _sentences(task, search, quoter, reader, pointers)
+        elif task.cell and wanted[number]:
+            actions = (task.cell,)
+            if task.follower:
+                task.follower.go_on(actions)
         decoded.append(Decoded(actions, outlook))
     return decoded
 
@@ -107,7 +119,14 @@ def _sentences(
     written = search.best
     actions = written.actions
     if not well_said(actions, written.score(1.0), task.reading, reader):
-        actions = quoter.quotes(task.reading, pointers, search.most_pieces, verdict=task.verdict) or actions
+        quotes = quoter.quotes(
+            task.reading,
+            pointers,
+            search.most_pieces,
+            verdict=task.verdict,
+            series_pieces=task.settings.max_tokens or SERIES_PIECES,
+        )
+        actions = quotes or actions
     if task.follower:
         for number in range(len(actions)):
             if not task.follower.go_on(actions[: number + 1]):

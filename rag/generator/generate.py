@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rag.encoder import minilm_directory
 from rag.errors import CheckpointError, GenerationError
 from rag.generator import checkpoint
-from rag.generator.actions import Action
+from rag.generator.actions import Action, copy_of
 from rag.generator.compose import Segment, compose
 from rag.generator.decode import Decoded, Outlook, Task, decode, relevance_logits
 from rag.generator.passages import Passage, Reader, Reading
@@ -19,7 +19,11 @@ from rag.generator.scripts import unreadable_because
 from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.generator.stems import ContentStems
 from rag.generator.style import resolve_style, wants_verdict
+from rag.generator.tables import TableReader
 from rag.generator.words import sentence_around
+
+CELL_PROBABILITY = 0.9
+"""That a cell answers which was looked up by the words of a question: a rule's, not a measured one."""
 
 
 def sigmoid(x: float) -> float:
@@ -180,6 +184,7 @@ class LocalGenerator:
             ) from error
         self.name = model_name(description)
         self._stems = ContentStems()
+        self._tables = TableReader()
 
     def check(self, settings: GenerationSettings) -> None:
         """See whether answers can be made in this way.
@@ -229,8 +234,9 @@ class LocalGenerator:
             self.check(one.settings)
         readings = [self.reader.read(one.question, one.passages) for one in asked]
         readable = [(one, r) for one, r in zip(asked, readings, strict=True) if r.windows]
-        decoded = iter(decode(self.model, self.reader, [self._task(one, r) for one, r in readable]))
-        return [self._finish(r, next(decoded)) if r.windows else EMPTY for r in readings]
+        tasks = [self._task(one, r) for one, r in readable]
+        decoded = zip(tasks, decode(self.model, self.reader, tasks), strict=True)
+        return [self._finish(*next(decoded)) if r.windows else EMPTY for r in readings]
 
     def relevance(self, question: str, passages: Sequence[Passage], batch_size: int = 16) -> list[float]:
         """For each passage, between 0 and 1: it holds the answer. No answer is decoded."""
@@ -244,12 +250,21 @@ class LocalGenerator:
         style = resolve_style(
             asked.settings.style,
             asked.question,
+            [passage.title for passage in asked.passages],
             speaks_sentences=self.model.config.sentence_start is not None,
         )
-        follower = _Spelling(self, reading, asked.watcher) if asked.watcher else None
-        return Task(reading, asked.settings, style, follower, wants_verdict(asked.question))
+        cell = None if asked.settings.style is Style.SENTENCE else self._cell(reading)
+        follower = _Spelling(self, reading, asked.watcher, cell) if asked.watcher else None
+        return Task(reading, asked.settings, style, follower, wants_verdict(asked.question), cell)
 
-    def _finish(self, reading: Reading, decoded: Decoded) -> Generated:
+    def _cell(self, reading: Reading) -> Action | None:
+        """The copy of the cell that a question asks for, where a table has it."""
+        found = self._tables.look_up(reading.question, reading.passages)
+        at = found and reading.positions(found.passage, found.start, found.end)
+        return copy_of(reading, *at) if at else None
+
+    def _finish(self, task: Task, decoded: Decoded) -> Generated:
+        reading = task.reading
         composed = compose(decoded.actions, reading, self.reader)
         outlook = decoded.outlook
         by_passage = best_of_windows(reading, outlook)
@@ -257,7 +272,7 @@ class LocalGenerator:
         return Generated(
             text=composed.text,
             segments=composed.segments,
-            answerable_probability=self.probability(reading, outlook),
+            answerable_probability=self.probability(reading, outlook, task.cell),
             null_log_odds=outlook.null_log_odds,
             relevance=tuple(sigmoid(x) for x in by_passage),
             focus=focus,
@@ -265,14 +280,15 @@ class LocalGenerator:
             refusal=unreadable_because(reading),
         )
 
-    def probability(self, reading: Reading, outlook: Outlook) -> float:
-        """The calibrated probability that the passages hold the answer."""
+    def probability(self, reading: Reading, outlook: Outlook, cell: Action | None = None) -> float:
+        """The calibrated probability that the passages hold the answer; with a cell a high one."""
         by_passage = best_of_windows(reading, outlook)
         missing_share = self._missing_share(reading, focus_of(reading, outlook))
         titled_share = sum(bool(p.title) for p in reading.passages) / len(reading.passages)
-        return self.calibration.probability(
+        probability = self.calibration.probability(
             outlook.null_log_odds, max(by_passage), len(by_passage), missing_share, titled_share
         )
+        return max(probability, CELL_PROBABILITY) if cell else probability
 
     def _missing_share(self, reading: Reading, focus: tuple[int, int] | None) -> float:
         if focus is None:
@@ -285,14 +301,17 @@ class LocalGenerator:
 class _Spelling:
     """Turns what the decoder does into text, for who waits for the words."""
 
-    def __init__(self, generator: LocalGenerator, reading: Reading, watcher: Watcher) -> None:
+    def __init__(
+        self, generator: LocalGenerator, reading: Reading, watcher: Watcher, cell: Action | None
+    ) -> None:
         self._generator, self._reading, self._watcher = generator, reading, watcher
+        self._cell = cell
         self._told = 0
 
     def begin(self, outlook: Outlook) -> bool:
         if unreadable_because(self._reading) or not self._watcher.wanted():
             return False
-        return self._watcher.begin(self._generator.probability(self._reading, outlook))
+        return self._watcher.begin(self._generator.probability(self._reading, outlook, self._cell))
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:
         text = compose(actions, self._reading, self._generator.reader).text

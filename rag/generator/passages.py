@@ -5,6 +5,7 @@
 A passage longer than the window is read as several overlapping windows.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,18 @@ class Reading:
             pieces, first, passage = self.pieces[w.passage], start - w.text_at + w.first_piece, w.passage
             last = end - w.text_at + w.first_piece
         return passage, pieces.offsets[first][0], pieces.offsets[last][1]
+
+    def positions(self, passage: int, start: int, end: int) -> tuple[int, int, int] | None:
+        """Turn characters of a passage into the (window, start, end) that has all of them, if one does."""
+        offsets = self.pieces[passage].offsets
+        first = bisect_right(offsets, start, key=lambda offset: offset[1])
+        after = bisect_left(offsets, end, key=lambda offset: offset[0])
+        for number, w in enumerate(self.windows):
+            inside = w.first_piece <= first < after <= w.first_piece + w.text_length
+            if w.passage == passage and inside:
+                at = w.text_at - w.first_piece
+                return number, at + first, at + after - 1
+        return None
 
 
 class Reader:

@@ -12,21 +12,29 @@ were chosen on held-out articles of the training files.
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.generator.actions import Action
+from rag.generator.actions import Action, copy_of
 from rag.generator.compose import Composed, compose
 from rag.generator.passages import Reader, Reading
+from rag.generator.series import series_around
 from rag.generator.stems import ContentStems
+from rag.generator.style import defined, sides, wants_series
 from rag.generator.words import FUNCTION_WORDS, SENTENCE_END, WORD
 
-PARAGRAPH_END = re.compile(r"\n\s*\n\s*|\n(?=\s*(?:(?:[-*•#]|\d+[.)])\s|[|:]))")
+PARAGRAPH_END = re.compile(r"\n\s*\n\s*|\n(?=\s*(?:(?:[-*•#]|\d+[.)])\s|[|:])|[^\n]*\s\|\s)")
+ROW_END = re.compile(r"\s\|\s[^\n]*\n")
 MARKER = re.compile(r"\s*(?:(?:[-*•]|\d+[.)])\s+)?")
 HEADING = "#"
+DEFINING = (
+    r"(?:(?:in|as)\b[^.,;:]+, )?(?:an?\b|the\b)?\s*{}\w*\b"
+    r"[^.;:]{{0,80}}?\b(?:is|are|was|were|means?|refers?)\b"
+)
+"""How a sentence begins that says what something is."""
 LEAST_WORDS = 4
 """A shorter stretch of text is a heading or a label: it is quoted where there is nothing else."""
 FLOOR = 1e-4
@@ -41,6 +49,8 @@ SYMBOLS_WEIGHT = 10.0
 """How much is lost for each share of characters below that, times the share."""
 UNFINISHED = 1.0
 """How much a stretch of text loses that does not end as sentences do."""
+DEFINES = 2.0
+"""How much a sentence gains that begins by saying what the thing is whose nature is asked for."""
 MOST_SENTENCES = 3
 MARGIN = 1.0
 """Sentences of the same passage whose score is within this of the best one's are quoted with it."""
@@ -84,18 +94,37 @@ class Quoter:
         self._stems = ContentStems()
 
     def quotes(
-        self, reading: Reading, pointers: Pointers, most_pieces: int, *, verdict: bool
+        self,
+        reading: Reading,
+        pointers: Pointers,
+        most_pieces: int,
+        *,
+        verdict: bool,
+        series_pieces: int | None = None,
     ) -> tuple[Action, ...]:
         """The best sentences of one passage as copies, in its order; nothing where no sentence is found.
+
+        A list is quoted whole where the question asks for a way or for several things, and of two things
+        that are compared each has its sentence.
 
         Args:
             reading: of the question and its passages.
             pointers: what the decoder would begin with.
             most_pieces: the longest answer.
             verdict: whether the question asks for yes or no.
+            series_pieces: the longest list; None for as much as any answer.
         """
         said = self._verdict(pointers) if verdict else ()
         found = sorted(self._candidates(reading, pointers, most_pieces - len(said)), key=lambda q: -q.score)
+        whole = self._series(reading, found, series_pieces or most_pieces) or self._sides(
+            reading, found, most_pieces
+        )
+        return whole or self._best(reading, found, said, most_pieces)
+
+    def _best(
+        self, reading: Reading, found: Sequence[_Quote], said: tuple[Action, ...], most_pieces: int
+    ) -> tuple[Action, ...]:
+        """The best sentence, and those of its passage that are nearly as good."""
         chosen: list[_Quote] = []
         room = most_pieces - len(said)
         for quote in found:
@@ -107,11 +136,32 @@ class Quoter:
                 chosen.append(quote)
                 room -= length
         chosen.sort(key=lambda q: q.start)
-        copies = (
-            Action(tuple(reading.windows[q.window].ids[q.first : q.last + 1]), q.window, q.first, q.last)
-            for q in chosen
-        )
+        copies = (copy_of(reading, q.window, q.first, q.last) for q in chosen)
         return (*said, *copies) if chosen else ()
+
+    def _series(self, reading: Reading, found: Sequence[_Quote], most_pieces: int) -> tuple[Action, ...]:
+        """The whole list of the best sentence, or as many of its items as there is room for."""
+        if not found or not wants_series(reading.question):
+            return ()
+        passage, start, end = reading.characters(found[0].window, found[0].first, found[0].last)
+        series = series_around(reading.passages[passage].text, start, end)
+        for until in reversed(series.ends[1:] if series else ()):
+            at = reading.positions(passage, series.start, until) if series else None
+            if at and until >= end and at[2] - at[1] < most_pieces:
+                return (copy_of(reading, *at),)
+        return ()
+
+    def _sides(self, reading: Reading, found: Sequence[_Quote], most_pieces: int) -> tuple[Action, ...]:
+        """The best sentence about each of two things that are compared."""
+        chosen: list[_Quote] = []
+        for side in sides(reading.question) or ():
+            named = self._stems.of(side)
+            fitting = (q for q in found if named <= q.stems and q not in chosen)
+            chosen += [q for q in (next(fitting, None),) if q]
+        length = sum(q.last - q.first + 1 for q in chosen)
+        if len(chosen) < 2 or length > most_pieces:
+            return ()
+        return tuple(copy_of(reading, q.window, q.first, q.last) for q in chosen)
 
     def _verdict(self, pointers: Pointers) -> tuple[Action, ...]:
         if abs(pointers.verdict) < VERDICT_MARGIN:
@@ -123,11 +173,15 @@ class Quoter:
         """Each sentence once, from the window that has most of its mass."""
         best: dict[tuple[int, int], _Quote] = {}
         claimed = self._stems.of(reading.question)
+        subject = defined(reading.question, [passage.title for passage in reading.passages])
+        defining = subject and re.compile(DEFINING.format(re.escape(subject)), re.IGNORECASE)
         for number in range(len(reading.windows)):
             for quote in self._in_window(reading, pointers, number, claimed, most_pieces):
                 key = (quote.passage, quote.start)
-                if key not in best or quote.score > best[key].score:
-                    best[key] = quote
+                text = reading.passages[quote.passage].text
+                gain = DEFINES if defining and defining.match(text, quote.start) else 0.0
+                if key not in best or quote.score + gain > best[key].score:
+                    best[key] = replace(quote, score=quote.score + gain)
         return list(best.values())
 
     def _in_window(
@@ -162,7 +216,7 @@ def quotable(text: str) -> list[tuple[int, int]]:
 
     Headings and labels are there only where nothing else is.
     """
-    cuts = sorted({m.end() for end in (SENTENCE_END, PARAGRAPH_END) for m in end.finditer(text)})
+    cuts = sorted({m.end() for end in (SENTENCE_END, PARAGRAPH_END, ROW_END) for m in end.finditer(text)})
     spans = []
     for begin, until in pairwise([0, *cuts, len(text)]):
         marker = MARKER.match(text, begin, until)

@@ -63,6 +63,12 @@ def test_auto_asks_for_a_sentence_only_where_the_model_has_them() -> None:
     assert resolve_style(Style.SPAN, "Why?", speaks_sentences=True) is Style.SPAN
 
 
+def test_the_nature_of_a_titled_thing_is_told_in_a_sentence() -> None:
+    asked = "What is the Abbe number?"
+    assert resolve_style(Style.AUTO, asked, ["Abbe number"], speaks_sentences=True) is Style.SENTENCE
+    assert resolve_style(Style.AUTO, asked, ["Lenses"], speaks_sentences=True) is Style.SPAN
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -129,6 +129,44 @@ def test_a_label_is_quoted_where_there_is_nothing_else() -> None:
     assert quotable("  \n\n ") == []
 
 
+STEPS = (
+    "It is easy:\n\n1. Heat the chamber.\n2. Press the red button.\n3. Write the date down.\n\nIt takes a day."
+)
+
+
+def test_a_way_is_quoted_with_all_its_steps(reader: Reader) -> None:
+    composed = quoted(reader, "How do I calibrate it?", [STEPS], {"Press the": 0.9})
+    assert composed.text == STEPS[: STEPS.index("\n\nIt takes")]
+    assert len(composed.segments) == 1
+    why = quoted(reader, "Why press the button?", [STEPS], {"Press the": 0.9})
+    assert why.text == "Press the red button."
+
+
+def test_a_list_that_is_too_long_is_cut_after_an_item(reader: Reader) -> None:
+    composed = quoted(reader, "How do I calibrate it?", [STEPS], {"Press the": 0.9}, most_pieces=18)
+    assert composed.text.endswith("2. Press the red button.")
+
+
+def test_of_two_things_that_are_compared_each_has_its_sentence(reader: Reader) -> None:
+    texts = ["Annual leave is 27 days. It lapses in March.", "Parental leave is 16 weeks. Ask for it early."]
+    composed = quoted(reader, "Compare parental leave and annual leave.", texts, {"Annual leave": 0.9})
+    assert composed.text == "Parental leave is 16 weeks. Annual leave is 27 days."
+
+
+def test_what_something_is_is_told_by_the_sentence_that_begins_with_it(reader: Reader) -> None:
+    text = "Rare aspirated consonants occur in Kelabit. In English, aspirated consonants are allophones."
+    masses = {"Rare": 0.3, "In English": 0.2}
+    composed = quoted(reader, "What is an aspirated consonant?", [text], masses)
+    assert composed.text.startswith("In English")
+
+
+def test_rows_of_a_table_are_quoted_one_by_one() -> None:
+    text = "Certificate: | Student\nSeat: | Left\nThe pilot was not hurt."
+    assert quotable(text) == [(36, 59)]
+    rows = "Certificate: | Student of flying things\nSeat: | Left one in the front"
+    assert [rows[a:b] for a, b in quotable(rows)] == rows.split("\n")
+
+
 def written(reader: Reader, reading: Reading, *parts: str) -> list[Action]:
     """A copy for each part that the passage has, written pieces for the others."""
     actions = []

@@ -1,0 +1,108 @@
+"""Cells that a question asks for: which are found, and where none may be."""
+
+import pytest
+
+from api.settings import shipped_checkpoint
+from rag.generator.generate import CELL_PROBABILITY, LocalGenerator
+from rag.generator.passages import Passage
+from rag.generator.tables import TableReader, cell_bounds, tables
+
+BUDGET = Passage(
+    "Department: Sales\nHead: Oliver Nakamura\nBudget (kEUR): 1150\nHeadcount: 18\n\n"
+    "Department: IT\nHead: Priya Raman\nBudget (kEUR): 640\nHeadcount: 9",
+    "Budget 2025",
+)
+VERSIONS = Passage(
+    "The firmware is updated by radio.\n\n| Version | Released | Changes |\n|---|---|---|\n"
+    "| 1.4 | 2020-11-17 | Modbus support |\n| 2.0 | 2022-02-28 | new driver |"
+)
+TRAVEL = Passage(
+    "Country | Daily allowance | Hotel limit per night\nFrance | €34 | €150\nSwitzerland | CHF 65 | CHF 220",
+    "Travel expenses",
+)
+PARTS = Passage(
+    "sku: LX-40\nname: Lens 40 mm\nwarehouse: Jena\nstock: 412\n\n"
+    "sku: H2\nname: Housing\nwarehouse: Ulm\nstock: 58"
+)
+ALL = [BUDGET, VERSIONS, TRAVEL, PARTS]
+
+
+def looked_up(question: str, *passages: Passage) -> str | None:
+    read = list(passages) or ALL
+    found = TableReader().look_up(question, read)
+    return read[found.passage].text[found.start : found.end] if found else None
+
+
+@pytest.mark.parametrize(
+    ("question", "cell"),
+    [
+        ("Who is the head of Sales?", "Oliver Nakamura"),
+        ("What is the budget of the IT department?", "Budget (kEUR): 640"),
+        ("When was firmware 2.0 released?", "2022-02-28"),
+        ("What changed in version 1.4?", "Modbus support"),
+        ("What is the hotel limit in Switzerland?", "CHF 220"),
+        ("How many LX-40 lenses are in stock?", "412"),
+        ("Where is the H2?", "Ulm"),
+    ],
+)
+def test_a_cell_is_found_by_its_column_and_its_row(question: str, cell: str) -> None:
+    assert looked_up(question) == cell
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the salary of Oliver Nakamura?",  # no such column
+        "What is the budget of Production?",  # no such row
+        "What was the budget of IT in 2019?",  # a word that nothing around the table has
+        "Which department has the largest headcount?",  # about all rows
+        "Is the budget of IT more than 600?",
+        "Why is the budget of IT 640?",
+        "What is it about?",  # "it" is no department
+        "What is the stock of parts?",
+    ],
+)
+def test_nothing_is_found_where_a_word_is_left_over(question: str) -> None:
+    assert looked_up(question) is None
+
+
+def test_two_tables_that_differ_answer_nothing() -> None:
+    later = Passage(BUDGET.text.replace("640", "700"), "Budget 2025")
+    assert looked_up("What is the budget of IT?", BUDGET, later) is None
+    assert looked_up("What is the budget of IT?", BUDGET, BUDGET) == "Budget (kEUR): 640"
+
+
+def test_prose_and_ragged_lines_are_no_tables() -> None:
+    assert tables("He said: this is so.\nAnd they went on.") == []
+    assert tables("a | b\nc | d | e") == []
+    assert tables("Certificate: | Student | Age: | 23\nSeat: | Left | Sex: | None") == []
+
+
+def test_bounds_lie_around_each_cell_and_before_each_name() -> None:
+    assert cell_bounds("a: 1\nb: 22") == [0, 3, 4, 5, 8, 10]
+
+
+@pytest.fixture(scope="module")
+def generator() -> LocalGenerator:
+    return LocalGenerator(shipped_checkpoint())
+
+
+def test_the_generator_answers_from_the_cell_and_says_where_it_stands(generator: LocalGenerator) -> None:
+    answer = generator.generate("When was firmware 2.0 released?", [TRAVEL, VERSIONS])
+    (segment,) = answer.segments
+    assert answer.text == "2022-02-28"
+    assert segment.passage == 1
+    assert VERSIONS.text[segment.start : segment.end] == answer.text
+    assert answer.answerable_probability >= CELL_PROBABILITY
+
+
+def test_a_cell_far_into_a_long_passage_is_copied_from_a_later_window(generator: LocalGenerator) -> None:
+    rows = "\n\n".join(f"sku: P{n}\nname: part {n}\nstock: {n * 7}" for n in range(100, 200))
+    answer = generator.generate("What is the stock of P187?", [Passage(rows)])
+    assert answer.text == "1309"
+
+
+def test_no_short_answer_goes_from_one_line_of_a_record_into_the_next(generator: LocalGenerator) -> None:
+    suppliers = Passage("Supplier: Nordic Sensors\nCity: Oulu\n\nSupplier: Krug\nCity: Ulm")
+    answer = generator.generate("Who delivers from Oulu?", [suppliers])
+    assert "\n" not in answer.text
