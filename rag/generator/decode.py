@@ -62,13 +62,13 @@ class Task:
     follower: Follower | None = None
     verdict: bool = False
     """Whether yes or no is asked for."""
-    cell: Action | None = None
-    """The copy of a cell of a table that was looked up: it is the answer, and nothing is written."""
+    cells: tuple[Action, ...] = ()
+    """Copies of cells of a table that were looked up: they are the answer, and nothing is written."""
 
     @property
     def quotes(self) -> bool:
         """Whether sentences of the passages may take the place of what is written."""
-        return self.style is Style.SENTENCE and self.settings.quotes and self.cell is None
+        return self.style is Style.SENTENCE and self.settings.quotes and not self.cells
 
 
 @torch.inference_mode()
@@ -91,7 +91,7 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
             search.stop()
     wanted = [bool(search.live) for search in searches]
     for task, search in zip(tasks, searches, strict=True):
-        if task.cell:
+        if task.cells:
             search.stop()
     if any(t.style is Style.SENTENCE for t in tasks):
         starts = [_start(model, t.style) for t in tasks]
@@ -104,8 +104,8 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
         if quoter and task.quotes and wanted[number]:
             pointers = _pointers(model, reader, evidence, (short[0], first[0]), number)
             actions = _sentences(task, search, quoter, reader, pointers)
-        elif task.cell and wanted[number]:
-            actions = (task.cell,)
+        elif task.cells and wanted[number]:
+            actions = task.cells
             if task.follower:
                 task.follower.go_on(actions)
         decoded.append(Decoded(actions, outlook))

@@ -12,14 +12,14 @@ from rag.encoder import minilm_directory
 from rag.errors import CheckpointError, GenerationError
 from rag.generator import checkpoint
 from rag.generator.actions import Action, copy_of
+from rag.generator.cells import Found, TableReader
 from rag.generator.compose import Segment, compose
-from rag.generator.decode import Decoded, Outlook, Task, decode, relevance_logits
+from rag.generator.decode import SERIES_PIECES, Decoded, Outlook, Task, decode, relevance_logits
 from rag.generator.passages import Passage, Reader, Reading
-from rag.generator.scripts import unreadable_because
+from rag.generator.scripts import pointless_because, unreadable_because
 from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.generator.stems import ContentStems
 from rag.generator.style import resolve_style, wants_verdict
-from rag.generator.tables import TableReader
 from rag.generator.words import sentence_around
 
 CELL_PROBABILITY = 0.9
@@ -253,14 +253,22 @@ class LocalGenerator:
             [passage.title for passage in asked.passages],
             speaks_sentences=self.model.config.sentence_start is not None,
         )
-        cell = None if asked.settings.style is Style.SENTENCE else self._cell(reading)
-        follower = _Spelling(self, reading, asked.watcher, cell) if asked.watcher else None
-        return Task(reading, asked.settings, style, follower, wants_verdict(asked.question), cell)
+        cells = () if asked.settings.style is Style.SENTENCE else self._cells(reading, asked.settings)
+        follower = _Spelling(self, reading, asked.watcher, cells) if asked.watcher else None
+        return Task(reading, asked.settings, style, follower, wants_verdict(asked.question), cells)
 
-    def _cell(self, reading: Reading) -> Action | None:
-        """The copy of the cell that a question asks for, where a table has it."""
-        found = self._tables.look_up(reading.question, reading.passages)
-        at = found and reading.positions(found.passage, found.start, found.end)
+    def _cells(self, reading: Reading, settings: GenerationSettings) -> tuple[Action, ...]:
+        """Copies of the cells that a question asks for, with commas between, where a table has them."""
+        one = self._tables.look_up(reading.question, reading.passages)
+        found = (one,) if one else self._tables.list_column(reading.question, reading.passages)
+        copies = [self._copy(reading, cell) for cell in found]
+        between = Action((self.reader.pieces([","])[0].ids[0],))
+        actions = [a for copy in copies if copy for a in (copy, between)][:-1]
+        fits = sum(len(a.ids) for a in actions) <= (settings.max_tokens or SERIES_PIECES)
+        return tuple(actions) if fits and all(copies) else ()
+
+    def _copy(self, reading: Reading, cell: Found) -> Action | None:
+        at = reading.positions(cell.passage, cell.start, cell.end)
         return copy_of(reading, *at) if at else None
 
     def _finish(self, task: Task, decoded: Decoded) -> Generated:
@@ -272,23 +280,27 @@ class LocalGenerator:
         return Generated(
             text=composed.text,
             segments=composed.segments,
-            answerable_probability=self.probability(reading, outlook, task.cell),
+            answerable_probability=self.probability(reading, outlook, task.cells),
             null_log_odds=outlook.null_log_odds,
             relevance=tuple(sigmoid(x) for x in by_passage),
             focus=focus,
             missing_share=self._missing_share(reading, focus),
-            refusal=unreadable_because(reading),
+            refusal=self.refuses(reading),
         )
 
-    def probability(self, reading: Reading, outlook: Outlook, cell: Action | None = None) -> float:
-        """The calibrated probability that the passages hold the answer; with a cell a high one."""
+    def refuses(self, reading: Reading) -> str | None:
+        """Why the question cannot be answered from these passages at all; None where it can be tried."""
+        return unreadable_because(reading) or pointless_because(reading, self._stems)
+
+    def probability(self, reading: Reading, outlook: Outlook, cells: Sequence[Action] = ()) -> float:
+        """The calibrated probability that the passages hold the answer; with looked-up cells a high one."""
         by_passage = best_of_windows(reading, outlook)
         missing_share = self._missing_share(reading, focus_of(reading, outlook))
         titled_share = sum(bool(p.title) for p in reading.passages) / len(reading.passages)
         probability = self.calibration.probability(
             outlook.null_log_odds, max(by_passage), len(by_passage), missing_share, titled_share
         )
-        return max(probability, CELL_PROBABILITY) if cell else probability
+        return max(probability, CELL_PROBABILITY) if cells else probability
 
     def _missing_share(self, reading: Reading, focus: tuple[int, int] | None) -> float:
         if focus is None:
@@ -302,16 +314,16 @@ class _Spelling:
     """Turns what the decoder does into text, for who waits for the words."""
 
     def __init__(
-        self, generator: LocalGenerator, reading: Reading, watcher: Watcher, cell: Action | None
+        self, generator: LocalGenerator, reading: Reading, watcher: Watcher, cells: Sequence[Action]
     ) -> None:
         self._generator, self._reading, self._watcher = generator, reading, watcher
-        self._cell = cell
+        self._cells = cells
         self._told = 0
 
     def begin(self, outlook: Outlook) -> bool:
-        if unreadable_because(self._reading) or not self._watcher.wanted():
+        if self._generator.refuses(self._reading) or not self._watcher.wanted():
             return False
-        return self._watcher.begin(self._generator.probability(self._reading, outlook, self._cell))
+        return self._watcher.begin(self._generator.probability(self._reading, outlook, self._cells))
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:
         text = compose(actions, self._reading, self._generator.reader).text

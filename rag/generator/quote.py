@@ -51,6 +51,9 @@ UNFINISHED = 1.0
 """How much a stretch of text loses that does not end as sentences do."""
 DEFINES = 2.0
 """How much a sentence gains that begins by saying what the thing is whose nature is asked for."""
+ROW = re.compile(r"\s\|\s")
+ROW_WEIGHT = 2.0
+"""How much a row of a table loses: it is quoted where no sentence is nearly as good."""
 MOST_SENTENCES = 3
 MARGIN = 1.0
 """Sentences of the same passage whose score is within this of the best one's are quoted with it."""
@@ -232,7 +235,8 @@ def _oddness(text: str) -> float:
     """What a stretch of text loses for not being a sentence."""
     prose = sum(c.isalpha() or c.isspace() for c in text) / len(text)
     unfinished = text.rstrip("\"'”’)]")[-1:] not in tuple(".!?")
-    return SYMBOLS_WEIGHT * max(0.0, PROSE - prose) + UNFINISHED * unfinished
+    row = ROW.search(text) is not None
+    return SYMBOLS_WEIGHT * max(0.0, PROSE - prose) + UNFINISHED * unfinished + ROW_WEIGHT * row
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

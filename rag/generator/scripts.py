@@ -4,9 +4,12 @@ import unicodedata
 from collections import Counter
 
 from rag.generator.passages import UNKNOWN, Reading
+from rag.generator.stems import ContentStems
 
 OTHER_SCRIPT = "the question is written in another script than the passages that were found"
 NO_KNOWN_WORD = "the question has no word that the generator can read"
+NO_SUBJECT = "the question does not say what it is about"
+NOWHERE = "no passage that was found has the word of the question"
 MOSTLY = 0.5
 CHARACTERS_READ = 1_000
 
@@ -25,6 +28,18 @@ def unreadable_because(reading: Reading) -> str | None:
         return None
     offered = {main_script(p.text) for p in reading.passages} - {None}
     return OTHER_SCRIPT if offered and asked not in offered else None
+
+
+def pointless_because(reading: Reading, stems: ContentStems) -> str | None:
+    """Why a question gives nothing to go by: `What?`, `hello`; None when it does.
+
+    A question with several words may be meant by a passage that has none of them; one word may not.
+    """
+    asked = stems.of(reading.question)
+    if not asked:
+        return NO_SUBJECT
+    offered = " ".join(f"{p.title} {p.text}" for p in reading.passages) if len(asked) == 1 else ""
+    return NOWHERE if len(asked) == 1 and stems.share_missing(reading.question, offered) else None
 
 
 def main_script(text: str) -> str | None:

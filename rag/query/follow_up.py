@@ -30,6 +30,14 @@ POINTING = re.compile(
 )
 """Points at what was said before as a whole, or at one of several things."""
 
+ASKS = re.compile(
+    r"(?:what|who|when|where|which|how (?:much|many|long|old|high|large)) (?:is|are|was|were)\b"
+    r"(?=.*\w['’]s?\s)",
+    re.IGNORECASE,
+)
+OWNED = re.compile(r"(?:his|her|its|their)\s+(?:\w+\s*){1,4}\?*$", re.IGNORECASE)
+"""Asks the same of something else that belongs to it: "What is her budget?" "And her headcount?"."""
+
 
 def make_standalone(question: str, before: Sequence[Exchange]) -> Standalone | None:
     """Rewrite a follow-up; None where the question stands alone already, or nothing came before it.
@@ -45,6 +53,9 @@ def make_standalone(question: str, before: Sequence[Exchange]) -> Standalone | N
     assert opening is not None  # it matches the empty text
     rest = question[opening.end() :].strip()
     connected = bool(opening.group().strip())
+    asks = ASKS.match(last.question)
+    if asks and OWNED.match(rest) and is_fragment(rest):
+        return Standalone(as_question(resolve(f"{asks.group()} {rest}", before)), Rule.ELLIPSIS)
     completed = complete(rest, connected, last)
     if completed is not None:
         return completed

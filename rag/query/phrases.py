@@ -88,7 +88,7 @@ def noun_phrases(question: str) -> list[Phrase]:
         end = i
         while (
             end < len(tokens)
-            and tokens[end].text.lower() not in FUNCTION_WORDS
+            and (tokens[end].text.lower() not in FUNCTION_WORDS or (tokens[end].text == "A" and end > i))
             and (end == i or question[tokens[end - 1].end : tokens[end].start].isspace())
         ):
             end += 1

@@ -80,3 +80,16 @@ def test_verbs_are_left_off_noun_phrases() -> None:
 )
 def test_the_topic_of_a_question(question: str, expected: str | None) -> None:
     assert topic(question) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "question", "expected"),
+    [
+        ("What is Lena Vogt's budget?", "And her headcount?", "What is Lena Vogt's headcount?"),
+        ("What is the rent of building A?", "Can it rise?", "Can the rent of building A rise?"),
+    ],
+)
+def test_a_follow_up_about_something_that_belongs_to_it(before: str, question: str, expected: str) -> None:
+    found = make_standalone(question, [Exchange(before, "3210")])
+    assert found is not None
+    assert found.question == expected

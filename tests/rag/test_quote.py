@@ -129,9 +129,7 @@ def test_a_label_is_quoted_where_there_is_nothing_else() -> None:
     assert quotable("  \n\n ") == []
 
 
-STEPS = (
-    "It is easy:\n\n1. Heat the chamber.\n2. Press the red button.\n3. Write the date down.\n\nIt takes a day."
-)
+STEPS = "It is easy:\n\n1. Heat the chamber.\n2. Press the red button.\n3. Write the date.\n\nIt takes a day."
 
 
 def test_a_way_is_quoted_with_all_its_steps(reader: Reader) -> None:
@@ -165,6 +163,14 @@ def test_rows_of_a_table_are_quoted_one_by_one() -> None:
     assert quotable(text) == [(36, 59)]
     rows = "Certificate: | Student of flying things\nSeat: | Left one in the front"
     assert [rows[a:b] for a, b in quotable(rows)] == rows.split("\n")
+
+
+def test_a_row_is_quoted_where_there_is_no_sentence(reader: Reader) -> None:
+    text = "Medical certificate: | second class | valid\nA certificate is needed from the fourth day on."
+    masses = {"Medical": 0.4, "A certificate": 0.2}
+    asked = "Is a certificate needed?"
+    assert quoted(reader, asked, [text], masses).text == "A certificate is needed from the fourth day on."
+    assert quoted(reader, asked, [text.splitlines()[0]], masses).text.startswith("Medical")
 
 
 def written(reader: Reader, reading: Reading, *parts: str) -> list[Action]:

@@ -3,9 +3,10 @@
 import pytest
 
 from api.settings import shipped_checkpoint
+from rag.generator.cells import TableReader
 from rag.generator.generate import CELL_PROBABILITY, LocalGenerator
 from rag.generator.passages import Passage
-from rag.generator.tables import TableReader, cell_bounds, tables
+from rag.generator.tables import cell_bounds, tables
 
 BUDGET = Passage(
     "Department: Sales\nHead: Oliver Nakamura\nBudget (kEUR): 1150\nHeadcount: 18\n\n"
@@ -60,10 +61,33 @@ def test_a_cell_is_found_by_its_column_and_its_row(question: str, cell: str) -> 
         "Why is the budget of IT 640?",
         "What is it about?",  # "it" is no department
         "What is the stock of parts?",
+        "What is the budget of IT and of Sales?",  # two rows
     ],
 )
 def test_nothing_is_found_where_a_word_is_left_over(question: str) -> None:
     assert looked_up(question) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "cells"),
+    [
+        ("List all departments.", ["Sales", "IT"]),
+        ("What are the versions of the firmware?", ["1.4", "2.0"]),
+        ("List the heads of the departments", ["Oliver Nakamura", "Priya Raman"]),
+        ("List the departments with more than 10 heads", []),
+        ("List the hobbies of the heads", []),
+        ("Which department is it?", []),
+    ],
+)
+def test_a_column_is_listed_where_all_of_it_is_asked_for(question: str, cells: list[str]) -> None:
+    found = TableReader().list_column(question, ALL)
+    assert [ALL[f.passage].text[f.start : f.end] for f in found] == cells
+
+
+def test_a_column_that_goes_on_in_another_passage_is_listed_once_and_whole() -> None:
+    more = Passage(BUDGET.text.replace("Sales", "Legal"), "Budget 2025")
+    found = TableReader().list_column("List all departments.", [BUDGET, more])
+    assert len(found) == 3
 
 
 def test_two_tables_that_differ_answer_nothing() -> None:
@@ -94,6 +118,18 @@ def test_the_generator_answers_from_the_cell_and_says_where_it_stands(generator:
     assert segment.passage == 1
     assert VERSIONS.text[segment.start : segment.end] == answer.text
     assert answer.answerable_probability >= CELL_PROBABILITY
+
+
+def test_a_list_has_commas_and_a_source_for_each_cell(generator: LocalGenerator) -> None:
+    answer = generator.generate("List all departments.", [BUDGET])
+    assert answer.text == "Sales, IT"
+    assert [s.passage for s in answer.segments] == [0, None, 0]
+
+
+@pytest.mark.parametrize("question", ["What?", "hello", "asdfghjkl"])
+def test_what_asks_for_nothing_is_not_answered(generator: LocalGenerator, question: str) -> None:
+    assert generator.generate(question, ALL).refusal is not None
+    assert generator.generate("Modbus?", ALL).refusal is None
 
 
 def test_a_cell_far_into_a_long_passage_is_copied_from_a_later_window(generator: LocalGenerator) -> None:
