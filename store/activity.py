@@ -133,8 +133,9 @@ class _Counted:
 def prepared(session: Session, filter: ResponseFilter) -> ResponseFilter:
     """The same filter for the statements of this snapshot, which can be over very many responses."""
     plan_each_time(session)
-    # What is expected to need much is sorted on disk; it needs little, as there are few groups.
-    session.execute(text("SET LOCAL work_mem = '64MB'"))
+    # With less, the many groups that are expected by group are sorted on disk; with more, PostgreSQL keeps
+    # all responses in memory to look up what is hidden, instead of what is hidden to look up the responses.
+    session.execute(text("SET LOCAL work_mem = '8MB'"))
     return replace(filter, reader=looked_up(session, filter.reader))
 
 
