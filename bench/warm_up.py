@@ -23,7 +23,7 @@ from bench.environment import environment, last_json, report, run
 from bench.responses import SPANS, examples, timed
 from rag.evaluation.metrics import percentile
 
-WORDS = 8
+WORDS = 6
 LISTED_AFTER = 40
 
 
