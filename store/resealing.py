@@ -37,6 +37,8 @@ from store.tables import (
 )
 
 ROWS_AT_ONCE = 100
+BLOCKS_AT_ONCE = 32
+"""Of a table on disk, some hundred rows."""
 TABLES = (ResponseRow, ResponseCitationRow, FeedbackRow, CorrectionRow, ScoreRow, SessionRow)
 
 Content = dict[str, Any]
@@ -81,7 +83,7 @@ def seal_all(database: Database, *, again: bool = False) -> dict[str, int]:
 
 
 def _seal(database: Database, log: "_Log", which: ColumnElement[bool]) -> int:
-    """Seal what is to be in the order of the ids, and again from the first as long as any are found."""
+    """Seal what is to be from the first block to the last, and again as long as any rows are found."""
     count = 0
     while sealed := _seal_once(database, log, which):
         count += sealed
@@ -89,14 +91,14 @@ def _seal(database: Database, log: "_Log", which: ColumnElement[bool]) -> int:
 
 
 def _seal_once(database: Database, log: "_Log", which: ColumnElement[bool]) -> int:
-    count, after = 0, None
+    count, block = 0, 0
     while True:
         with database.transaction() as session:
-            rows = log.rows(session, which, after)
-            if not rows:
+            if block >= log.blocks(session):
                 return count
-            log.write(session, rows, log.read(session, rows))
-        count, after = count + len(rows), rows[-1].id
+            if rows := log.rows_in_blocks(session, which, block):
+                log.write(session, rows, log.read(session, rows))
+        count, block = count + len(rows), block + BLOCKS_AT_ONCE
 
 
 def change_sealed(session: Session, change: Change, *, write: bool) -> dict[str, int]:
@@ -161,11 +163,26 @@ class _Log:
         self.clear(session, [row.id for row in rows])
 
     def rows(self, session: Session, which: ColumnElement[bool], after: UUID | None) -> Rows:
-        """The next rows in the order of their ids, which nobody else changes until the transaction ends."""
+        """The next rows in the order of their ids, which nobody else changes until the transaction ends.
+
+        None is passed over, wherever others write it anew meanwhile; but each is read from another place.
+        """
         statement = select(*self.columns).where(which).order_by(self.table.id).limit(ROWS_AT_ONCE)
         if after is not None:
             statement = statement.where(self.table.id > after)
         return session.execute(statement.with_for_update()).all()
+
+    def blocks(self, session: Session) -> int:
+        """How many blocks the table has on disk."""
+        blocks = f"pg_relation_size('{self.name}') / CAST(current_setting('block_size') AS integer)"
+        return int(session.scalar(text(f"SELECT {blocks}")) or 0)
+
+    def rows_in_blocks(self, session: Session, which: ColumnElement[bool], block: int) -> Rows:
+        """The rows in the next blocks on disk, which nobody else changes until the transaction ends."""
+        inside = text(
+            f"{self.name}.ctid >= CAST(:begin AS tid) AND {self.name}.ctid < CAST(:end AS tid)"
+        ).bindparams(begin=f"({block},0)", end=f"({block + BLOCKS_AT_ONCE},0)")
+        return session.execute(select(*self.columns).where(which, inside).with_for_update()).all()
 
 
 def _read_responses(session: Session, rows: Rows) -> list[Content]:

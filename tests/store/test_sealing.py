@@ -157,10 +157,12 @@ def test_plain_rows_stay_readable_and_can_be_sealed(database: Database, corpus: 
 def test_many_rows_are_sealed_some_at_a_time(
     database: Database, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resealing, "ROWS_AT_ONCE", 2)
-    plain = [log(database, corpus) for _ in range(5)]
+    monkeypatch.setattr(resealing, "BLOCKS_AT_ONCE", 1)
+    plain = [log(database, corpus) for _ in range(30)]
     database.seal_with(MasterKey(SECRET))
-    assert resealing.seal_all(database) == {name: 5 * n for name, n in ALL.items()}
+    with database.transaction() as session:
+        assert session.scalar(text("SELECT pg_relation_size('responses')")) > 8192
+    assert resealing.seal_all(database) == {name: 30 * n for name, n in ALL.items()}
     assert resealing.seal_all(database) == dict.fromkeys(ALL, 0)
     with database.transaction() as session:
         assert sorted(found(session, "heaven")) == sorted(plain)
