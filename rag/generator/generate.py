@@ -175,6 +175,8 @@ class LocalGenerator:
         self.model = checkpoint.load(directory, device)
         if precision == "bfloat16":
             self.model.read_in_bfloat16()
+        if device == "cpu":
+            self.model.lay_out()
         self.reader = Reader(minilm_directory() / "tokenizer.json", self.model.config)
         try:
             self.calibration = Calibration(**description.get("calibration", {}))

@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from rag.cores import Cores, filled, shared_out
 from rag.generator.config import GeneratorConfig
 from rag.generator.layers import LAYER_NORM_EPSILON, DecoderLayer, EncoderLayer
-from rag.generator.packed import read_packed
+from rag.generator.packed import PackedLayer, packed_layers, read_packed
 
 MASKED = -1e4
 """Added to a logit that must not be chosen; finite, so that a fully masked row stays a number."""
@@ -110,6 +110,7 @@ class Generator(nn.Module):
         self.writer_bias = nn.Parameter(torch.zeros(config.vocabulary))
         self.relevance = nn.Linear(D, 1)
         self._cores = Cores("reading")
+        self._packed: list[PackedLayer] | None = None
 
     def encode(self, ids: Tensor, segments: Tensor, copyable: Tensor) -> Evidence:
         """Read the passages.
@@ -166,6 +167,7 @@ class Generator(nn.Module):
         lengths: list[int] = (ids != 0).sum(dim=1).tolist()
         present = [number for number, length in enumerate(lengths) if length]
         states = torch.zeros(*ids.shape, self.config.dimension)
+        layers = self._packed or packed_layers(self.encoder)
 
         @torch.inference_mode()
         def read(part: Sequence[int]) -> None:
@@ -175,7 +177,7 @@ class Generator(nn.Module):
             places = torch.cat([torch.arange(length) for length in each])  # (t,)
             row, place = filled(rows), filled(places)
             x = self.words(ids[row, place]) + self.positions(place) + self.segments(segments[row, place])
-            x = read_packed(self.encoder, self.input_norm(x).to(self.precision), each)
+            x = read_packed(layers, self.input_norm(x).to(self.precision), each)
             states[rows, places] = x[: len(rows)].float()
 
         parts = shared_out([lengths[n] for n in present], torch.get_num_threads())
@@ -202,6 +204,10 @@ class Generator(nn.Module):
         self.encoder.to(torch.bfloat16)
         for layer in self.decoder:
             layer.cross_attention.key_value.to(torch.bfloat16)  # type: ignore[union-attr]
+
+    def lay_out(self) -> None:
+        """Lay the encoder's weights out for reading, once; they must not change any more."""
+        self._packed = packed_layers(self.encoder)
 
     def decode(self, written: Tensor, evidence: Evidence) -> tuple[Step, Past]:
         """Run the decoder over whole texts.

@@ -101,6 +101,24 @@ def test_windows_read_without_padding_or_in_slices_are_read_as_together(
     torch.testing.assert_close(packed.relevance[0], together.relevance[0], atol=1e-5, rtol=1e-4)
 
 
+def test_weights_are_those_of_now_until_they_are_laid_out(
+    model: Generator, read: Callable[[int], Reading]
+) -> None:
+    changing, laid_out = Generator(model.config), Generator(model.config)
+    for other in (changing, laid_out):
+        other.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        before = evidence_of(changing, read(3)).states
+        laid_out.lay_out()
+        torch.testing.assert_close(evidence_of(laid_out, read(3)).states, before, atol=1e-5, rtol=1e-4)
+        for weight in [*changing.encoder.parameters(), *laid_out.encoder.parameters()]:
+            weight.mul_(1.5)
+        after = evidence_of(changing, read(3)).states
+        assert not torch.allclose(after, before, atol=0.1)
+        laid_out.lay_out()
+        torch.testing.assert_close(evidence_of(laid_out, read(3)).states, after, atol=1e-4, rtol=1e-3)
+
+
 def test_windows_are_shared_out_evenly_each_once() -> None:
     lengths = [17, 200, 31, 200, 90, 90, 250, 12, 64, 200]
     for cores in (1, 2, 4):
