@@ -20,7 +20,7 @@ import httpx
 
 from bench.ask import RAG, serving
 from bench.environment import environment, last_json, report, run
-from bench.responses import SPANS, examples, timed
+from bench.responses import SPANS, examples, is_warm, timed
 from rag.evaluation.metrics import percentile
 
 WORDS = 6
@@ -74,7 +74,7 @@ def forget(folder: Path) -> int:
 def while_it_warms_up(client: httpx.Client) -> dict[str, float]:
     """How long it takes, and a list meanwhile and afterwards."""
     began, meanwhile = time.perf_counter(), []
-    while "groundwork_warm 1.0" not in client.get("/metrics").raise_for_status().text:
+    while not is_warm(client):
         meanwhile.append(listed_ms(client))
         time.sleep(0.1)
     took_s = time.perf_counter() - began
