@@ -11,7 +11,7 @@ import psycopg
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -102,24 +102,6 @@ class Database:
                 execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             )
             yield session
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether so many connections are in use that nobody should wait for a second one."""
-        pool = self.engine.pool
-        return isinstance(pool, QueuePool) and pool.checkedout() > pool.size()
-
-    @contextmanager
-    def same_snapshot(self, session: Session) -> Iterator[Session]:
-        """Another session, for another thread, that sees the database as one of `snapshot` does.
-
-        Raises:
-            DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
-        """
-        exported = session.scalar(select(func.pg_export_snapshot()))
-        with self.snapshot() as other:
-            other.execute(text(f"SET TRANSACTION SNAPSHOT '{exported}'"))
-            yield other
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -1,11 +1,9 @@
 """How the answers have been, in figures."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from sqlalchemy.orm import Session
 
 from api.auth import Parts
 from api.errors import OF_EVERY_ROUTE, problems
@@ -20,12 +18,9 @@ from api.schemas.overview import (
     ScoreFiguresView,
 )
 from store import activity, conversations, overview
-from store.activity import By, Figures
-from store.overview import RiskPoint, ScoreFigures
-from store.postgres import plan_each_time
+from store.activity import By
 from store.question_clusters import QuestionCluster, cluster, worst
 from store.response_query import QueryError
-from store.responses import ResponseFilter
 
 router = APIRouter(prefix="/v1/overview", tags=["responses"], responses=OF_EVERY_ROUTE)
 
@@ -50,17 +45,14 @@ def show_overview(
     Verdicts are those of the newest 20,000 responses, scores those of about 5,000, the newest of each time,
     clusters those of the newest 2,000.
     """
-    database = parts.database
-    with database.snapshot() as session:
+    with parts.database.snapshot() as session:
         prepared = activity.prepared(session, wanted)
-        if database.is_busy:
-            risk, clusters = _of_the_newest(session, prepared)
-            figures, scores = _of_all(session, prepared, width_s, by)
-        else:
-            with database.same_snapshot(session) as other, ThreadPoolExecutor(1) as beside:
-                newest = beside.submit(_of_the_newest, other, prepared)
-                figures, scores = _of_all(session, prepared, width_s, by)
-                risk, clusters = newest.result()
+        figures = activity.figures(session, prepared, width_s, by)
+        risk = overview.risk_coverage(session, prepared)
+        times = [cell.at for cell in figures.activity]
+        scores = overview.scores(session, prepared, width_s, times)
+        newest = conversations.list_responses(session, prepared, after=None, limit=CLUSTERED).responses
+    clusters = cluster(newest)
     return OverviewView(
         made_at=datetime.now(UTC),
         width_s=width_s,
@@ -73,25 +65,6 @@ def show_overview(
         most_asked=_views(clusters),
         worst_answered=_views(worst(clusters)),
     )
-
-
-def _of_all(
-    session: Session, prepared: ResponseFilter, width_s: int, by: By
-) -> tuple[Figures, list[ScoreFigures]]:
-    """What is told of all the time that is asked for."""
-    figures = activity.figures(session, prepared, width_s, by)
-    times = [cell.at for cell in figures.activity]
-    return figures, overview.scores(session, prepared, width_s, times)
-
-
-def _of_the_newest(
-    session: Session, prepared: ResponseFilter
-) -> tuple[list[RiskPoint], list[QuestionCluster]]:
-    """What is told of the newest responses; another thread may count all of them meanwhile."""
-    plan_each_time(session)
-    risk = overview.risk_coverage(session, prepared)
-    newest = conversations.list_responses(session, prepared, after=None, limit=CLUSTERED).responses
-    return risk, cluster(newest)
 
 
 def _views(clusters: list[QuestionCluster]) -> list[ClusterOfQuestionsView]:

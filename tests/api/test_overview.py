@@ -1,7 +1,5 @@
 import httpx
-import pytest
 
-from store.postgres import Database
 from store.types import Role
 from tests.api.conftest import Clients, assert_problem
 from tests.api.test_responses import ask
@@ -23,16 +21,3 @@ def test_overview_shows_what_one_may_see(reader: httpx.Client, clients: Clients,
 def test_overview_refuses_what_it_does_not_know(reader: httpx.Client) -> None:
     assert_problem(reader.get("/v1/overview", params={"by": "colour"}), 422, "by")
     assert_problem(reader.get("/v1/overview", params={"q": "colour:red"}), 422, "'colour'")
-
-
-def test_overview_is_the_same_from_one_connection_and_from_two(
-    clients: Clients, reader: httpx.Client, handbook: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask(reader, "How many days of leave are granted?")
-    rita = clients.of(Role.REVIEWER, "rita")
-    shown = []
-    for busy in (False, True):
-        monkeypatch.setattr(Database, "is_busy", busy)
-        shown.append(rita.get("/v1/overview").raise_for_status().json() | {"made_at": None})
-    assert shown[0] == shown[1]
-    assert shown[0]["most_asked"]

@@ -2,7 +2,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -50,25 +49,6 @@ def test_snapshot_refuses_to_write_and_leaves_the_connection_clean(database: Dat
     with database.transaction() as session:
         corpora.create(session, "a", "mini", "r1", 4)
         assert session.scalar(text("SHOW transaction_isolation")) == "read committed"
-
-
-def test_second_session_of_a_snapshot_sees_what_the_first_sees(database: Database) -> None:
-    with database.snapshot() as session:
-        assert session.scalars(select(CorpusRow.name)).all() == []
-        with database.transaction() as writing:
-            corpora.create(writing, "a", "mini", "r1", 4)
-        with database.same_snapshot(session) as other:
-            assert other.scalars(select(CorpusRow.name)).all() == []
-    assert names(database) == ["a"]
-
-
-def test_database_is_busy_when_more_connections_are_in_use_than_are_kept(database: Database) -> None:
-    with ExitStack() as stack:
-        for _ in range(10):
-            stack.enter_context(database.connection())
-        assert not database.is_busy
-        stack.enter_context(database.connection())
-        assert database.is_busy
 
 
 def test_reading_sees_what_was_committed_between_two_statements(database: Database) -> None:
