@@ -70,11 +70,14 @@ def _print_citation(citation: CitationView, hit: HitView | None) -> None:
 
 def told_place(place: Mapping[str, str | int]) -> str:
     """A place in words: `page 3–4`, `sheet Sales, row 12`; empty where there is none."""
-    return ", ".join(
-        f"{name} {fact}" + (f"–{place[last]}" if (last := f"last_{name}") in place else "")
-        for name, fact in place.items()
-        if not name.startswith("last_")
-    )
+    told = []
+    for name, fact in place.items():
+        first = name.removeprefix("last_")
+        if name == first:
+            told.append(f"{name} {fact}" + (f"–{place[last]}" if (last := f"last_{name}") in place else ""))
+        elif first not in place:  # it begins before the first of them, as at a sheet's name
+            told.append(f"to {first} {fact}")
+    return ", ".join(told)
 
 
 def _at(place: Mapping[str, str | int]) -> str:

@@ -104,7 +104,12 @@ export function scoreLine(hit) {
 
 /** Where in its file something stands, in words. */
 export function placeText(place = {}) {
-  return Object.entries(place).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ");
+  const told = ([name, value]) => {
+    const first = name.replace(/^last_/, "");
+    if (name === first) return `${name.replaceAll("_", " ")} ${value}${`last_${name}` in place ? `–${place[`last_${name}`]}` : ""}`;
+    return first in place ? "" : `to ${first.replaceAll("_", " ")} ${value}`;
+  };
+  return Object.entries(place).map(told).filter(Boolean).join(", ");
 }
 
 /** What is said where there is no answer. */

@@ -31,6 +31,7 @@ _HEADING_SIZE = 1.15
 _MAX_HEADING_CHARACTERS = 150
 _MAX_HEADING_LEVELS = 4
 _SHOWN_PAGES = 12
+_PAGE_MARK = re.compile(r"page\s+\d+\b(?:\s*(?:of|/)\s*\d+)?", re.IGNORECASE)
 _NO_TITLE = re.compile(
     r"untitled|microsoft \w+ - |.*\.(docx?|pptx?|xlsx?|indd|qxd|pdf|tex|dvi)$", re.IGNORECASE
 )
@@ -213,6 +214,8 @@ def _levels_by_size(pages: Sequence[Sequence[Block]]) -> dict[tuple[int, int], i
 
 
 def _may_be_heading(block: Block) -> bool:
+    if _PAGE_MARK.match(block.text):
+        return False
     is_short = len(block.text) <= _MAX_HEADING_CHARACTERS and block.lines <= 3
     is_item = block.text.startswith(("•", "●", "▪", "■", "-", "–", "*"))
     return is_short and not block.is_table and not is_item and sum(map(str.isalpha, block.text)) >= 3
@@ -226,7 +229,8 @@ def _scanned(unread: Sequence[int], source: str, options: ReadOptions) -> Proble
     shown = ", ".join(str(number + 1) for number in unread[:_SHOWN_PAGES])
     more = ", …" if len(unread) > _SHOWN_PAGES else ""
     why = "Tesseract could not read them" if can_recognise(options) else missing(options)
-    reason = f"{len(unread):,} pages are pictures without text ({shown}{more}) and were left out: {why}"
+    are = "1 page is a picture" if len(unread) == 1 else f"{len(unread):,} pages are pictures"
+    reason = f"{are} without text ({shown}{more}) and left out: {why}"
     return Problem(source, None, ProblemKind.SCANNED, reason)
 
 

@@ -48,6 +48,7 @@ SEVERAL = re.compile(
     r"\b(?:and|or|with|without|not|than|most|more|less|least|except|by|per|who|whose)\b", re.IGNORECASE
 )
 """Asks for some of it, or for more than it."""
+AND = re.compile(r"\band\b", re.IGNORECASE)
 MOST_LISTED = 40
 
 
@@ -74,10 +75,6 @@ class _Held:
         """How well the row fits to what a question says besides its column."""
         return 2 * len(self.whole) + len(self.stems & rest)
 
-    def explains(self, rest: frozenset[str]) -> bool:
-        """Whether there is no word left."""
-        return all(_near(stem, self.stems) for stem in rest - self.stems)
-
 
 class TableReader:
     """Looks cells up."""
@@ -88,22 +85,25 @@ class TableReader:
         self._listing = self._stems.of("all there exist exists available different listed enumerate please")
         self._kinds = {word: self._stems.of(names) for word, names in KINDS.items()}
 
-    def look_up(self, question: str, passages: Sequence[Passage]) -> Found | None:
-        """The cell that a question asks for; None where there is none, or several that differ."""
+    def look_up(self, question: str, passages: Sequence[Passage]) -> tuple[Found, ...]:
+        """The cell that a question asks for, or those of several rows that it joins with *and*.
+
+        Empty where there is none, or where tables that fit equally well differ.
+        """
         if WEIGHING.search(question) or wants_verdict(question) or wants_explanation(question):
-            return None
+            return ()
         found = [
-            cell
+            cells
             for number, passage in enumerate(passages)
             if "|" in passage.text or ":" in passage.text
-            for cell in self._in_passage(question, number, passage)
+            for cells in self._in_passage(question, number, passage)
         ]
         if not found:
-            return None
-        most = max(cell.agreement for cell in found)
-        best = [cell for cell in found if cell.agreement == most]
-        said = {passages[c.passage].text[c.start : c.end].casefold() for c in best}
-        return best[0] if len(said) == 1 else None
+            return ()
+        most = max(cells[0].agreement for cells in found)
+        best = [cells for cells in found if cells[0].agreement == most]
+        said = {tuple(passages[c.passage].text[c.start : c.end].casefold() for c in cells) for cells in best}
+        return best[0] if len(said) == 1 else ()
 
     def list_column(self, question: str, passages: Sequence[Passage]) -> tuple[Found, ...]:
         """All cells of the column that a question asks to list, each text once; empty where none is.
@@ -143,7 +143,7 @@ class TableReader:
                     yield from [(table, fitting[0])] if len(fitting) == 1 else []
                     break
 
-    def _in_passage(self, question: str, number: int, passage: Passage) -> Iterator[Found]:
+    def _in_passage(self, question: str, number: int, passage: Passage) -> Iterator[tuple[Found, ...]]:
         asked = self._stems.of(question)
         parts = tables(passage.text)
         around: frozenset[str] = frozenset()
@@ -151,14 +151,15 @@ class TableReader:
             for column, named in self._columns(table, question, asked):
                 around = around or self._around(passage, parts)
                 held = [self._held(question, passage.text, row, column) for row in table.rows]
-                names = self._stems.of(" ".join(table.names))
-                row = _only_best(held, asked - named)
-                if row is None or not held[row].explains(asked - named - names - around):
+                rest = asked - named - self._stems.of(" ".join(table.names)) - around
+                rows = _rows(question, held, asked - named)
+                stems = frozenset().union(*(held[row].stems for row in rows))
+                if not rows or not all(_near(stem, stems) for stem in rest - stems):
                     continue
-                cell = table.rows[row][column]
-                agreement = held[row].agreement(asked - named) + 2 * len(named)
-                if cell.end > cell.start:
-                    yield Found(number, self._start(table, row, column), cell.end, agreement)
+                cells = [(self._start(table, row, column), table.rows[row][column]) for row in rows]
+                agreement = max(held[row].agreement(asked - named) for row in rows) + 2 * len(named)
+                if all(cell.end > cell.start for _, cell in cells):
+                    yield tuple(Found(number, start, cell.end, agreement) for start, cell in cells)
 
     def _around(self, passage: Passage, parts: Sequence[Table]) -> frozenset[str]:
         """What need not stand in a row: words of the text around its table, and those that say nothing."""
@@ -190,13 +191,21 @@ class TableReader:
         return table.rows[row][column].start
 
 
-def _only_best(held: Sequence[_Held], rest: frozenset[str]) -> int | None:
-    """The row that agrees best; None where several do, or another one is named as well."""
+def _rows(question: str, held: Sequence[_Held], rest: frozenset[str]) -> list[int]:
+    """The row that agrees best, or all that are named, in the order of the question, with *and* between.
+
+    Nothing where several agree equally well.
+    """
     agreements = [row.agreement(rest) for row in held]
     best = max(agreements)
     number = agreements.index(best)
-    others = any(row.whole - held[number].whole for row in held)
-    return number if best > 0 and agreements.count(best) == 1 and not others else None
+    if any(row.whole - held[number].whole for row in held):
+        named = [n for n, row in enumerate(held) if row.whole]
+        apart = len(set().union(*(held[n].whole for n in named))) == len(named)
+        if not (apart and AND.search(question)):
+            return []
+        return sorted(named, key=lambda n: question.casefold().find(min(held[n].whole).casefold()))
+    return [number] if best > 0 and agreements.count(best) == 1 else []
 
 
 def _mentions(question: str, cell: str) -> bool:

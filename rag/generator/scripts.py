@@ -10,6 +10,10 @@ OTHER_SCRIPT = "the question is written in another script than the passages that
 NO_KNOWN_WORD = "the question has no word that the generator can read"
 NO_SUBJECT = "the question does not say what it is about"
 NOWHERE = "no passage that was found has the word of the question"
+GREETINGS = (
+    "hello hi hey good morning afternoon evening thank thanks you please bye goodbye ok okay yes no test"
+)
+"""A message of these alone asks for nothing."""
 MOSTLY = 0.5
 CHARACTERS_READ = 1_000
 
@@ -36,7 +40,7 @@ def pointless_because(reading: Reading, stems: ContentStems) -> str | None:
     A question with several words may be meant by a passage that has none of them; one word may not.
     """
     asked = stems.of(reading.question)
-    if not asked:
+    if not asked - stems.of(GREETINGS):
         return NO_SUBJECT
     offered = " ".join(f"{p.title} {p.text}" for p in reading.passages) if len(asked) == 1 else ""
     return NOWHERE if len(asked) == 1 and stems.share_missing(reading.question, offered) else None

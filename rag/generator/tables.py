@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
-GRID_ROW = re.compile(r"\s\|\s|^\|.*\|\s*$")
+GRID_ROW = re.compile(r"\s\|\s|^\|\s|^\|.*\|\s*$")
 RULE = re.compile(r"^[\s|:+-]*-[\s|:+-]*$")
 FIELD = re.compile(r"([^\W\d_][^:|\n]{0,59}?)\s*:[ \t]+(?=\S)")
-CELL = re.compile(r"[^|]+")
+NAME = re.compile(r"[^\W\d_]|^\d{4}$")
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,27 @@ def _grid(text: str, lines: Sequence[Cell]) -> list[Table]:
     if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
         return []
     names = tuple(text[cell.start : cell.end] for cell in rows[0])
-    if any(not re.search(r"[^\W\d_]", name) or name.endswith(":") for name in names):
-        return []
+    if any(not NAME.search(name) or name.endswith(":") for name in names[1:]) or names[0].endswith(":"):
+        return []  # only the corner may be empty
     return [Table(names, tuple(rows[1:]))]
 
 
 def _cells(text: str, line: Cell) -> tuple[Cell, ...]:
+    """The cells of a line; the outer signs of a line that has both are none between cells."""
+    whole = text[line.start : line.end]
+    bare = whole.strip()
     start, end = line.start, line.end
-    while start < end and text[start] in " \t|":
-        start += 1
-    while end > start and text[end - 1] in " \t|":
-        end -= 1
-    return tuple(_stripped(text, m.start(), m.end()) for m in CELL.finditer(text, start, end))
+    if bare.startswith("|") and bare.endswith("|") and len(bare) > 1:
+        start += whole.index("|") + 1
+        end = line.start + whole.rindex("|")
+    signs = [at for at in range(start, end) if text[at] == "|"]
+    return tuple(_stripped(text, before + 1, at) for before, at in pairwise([start - 1, *signs, end]))
 
 
 def _stripped(text: str, start: int, end: int) -> Cell:
     whole = text[start:end]
-    return Cell(start + len(whole) - len(whole.lstrip()), start + len(whole.rstrip()))
+    begin = start + len(whole) - len(whole.lstrip()) if whole.strip() else start
+    return Cell(begin, begin + len(whole.strip()))
 
 
 def _records(text: str, lines: Sequence[Cell]) -> list[Table]:

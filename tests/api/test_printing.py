@@ -9,6 +9,7 @@ from api.cli.printing import told_place
         ({}, ""),
         ({"page": 3}, "page 3"),
         ({"page": 3, "last_page": 4}, "page 3–4"),
+        ({"sheet": "Sales", "last_row": 6}, "sheet Sales, to row 6"),
         ({"sheet": "Sales", "row": 2, "last_row": 9}, "sheet Sales, row 2–9"),
     ],
 )

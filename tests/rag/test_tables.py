@@ -25,13 +25,14 @@ PARTS = Passage(
     "sku: LX-40\nname: Lens 40 mm\nwarehouse: Jena\nstock: 412\n\n"
     "sku: H2\nname: Housing\nwarehouse: Ulm\nstock: 58"
 )
-ALL = [BUDGET, VERSIONS, TRAVEL, PARTS]
+DUCKS = Passage(" | Freshwater Ducks | Saltwater Ducks\n2019 | 120 | 80\n2020 | 130 | 95", "Duck Survey")
+ALL = [BUDGET, VERSIONS, TRAVEL, PARTS, DUCKS]
 
 
 def looked_up(question: str, *passages: Passage) -> str | None:
     read = list(passages) or ALL
     found = TableReader().look_up(question, read)
-    return read[found.passage].text[found.start : found.end] if found else None
+    return ", ".join(read[f.passage].text[f.start : f.end] for f in found) or None
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,8 @@ def looked_up(question: str, *passages: Passage) -> str | None:
         ("What is the hotel limit in Switzerland?", "CHF 220"),
         ("How many LX-40 lenses are in stock?", "412"),
         ("Where is the H2?", "Ulm"),
+        ("What is the headcount of IT and of Sales?", "9, 18"),
+        ("How many saltwater ducks were there in 2020?", "95"),
     ],
 )
 def test_a_cell_is_found_by_its_column_and_its_row(question: str, cell: str) -> None:
@@ -61,7 +64,7 @@ def test_a_cell_is_found_by_its_column_and_its_row(question: str, cell: str) -> 
         "Why is the budget of IT 640?",
         "What is it about?",  # "it" is no department
         "What is the stock of parts?",
-        "What is the budget of IT and of Sales?",  # two rows
+        "What is the budget of IT or Sales?",
     ],
 )
 def test_nothing_is_found_where_a_word_is_left_over(question: str) -> None:
@@ -100,6 +103,13 @@ def test_prose_and_ragged_lines_are_no_tables() -> None:
     assert tables("He said: this is so.\nAnd they went on.") == []
     assert tables("a | b\nc | d | e") == []
     assert tables("Certificate: | Student | Age: | 23\nSeat: | Left | Sex: | None") == []
+
+
+def test_cells_may_be_empty_and_outer_signs_are_left_off() -> None:
+    text = "| Version | R |\n|---|---|\n| 1 | |\n| 2 | b |"
+    (table,) = tables(text)
+    assert table.names == ("Version", "R")
+    assert [[text[c.start : c.end] for c in row] for row in table.rows] == [["1", ""], ["2", "b"]]
 
 
 def test_bounds_lie_around_each_cell_and_before_each_name() -> None:
