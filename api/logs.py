@@ -16,6 +16,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 # At INFO these tell of loading and of requests, in words that are not ours.
 CHATTY = (
     "alembic",
+    "faiss",
     "httpx",
     "sentence_transformers",
     "transformers",

@@ -22,6 +22,7 @@ UNIT = re.compile(r"\(.+\)\s*$")
 PLAIN = """
 many much long high large big old far often number name list give tell show called currently value hold live
 have bring contain keep work belong use find located situated stand come get
+deliver supply sell make produce offer
 """
 """Words of questions that need not stand in a table."""
 WEIGHING = re.compile(
@@ -36,6 +37,8 @@ KINDS = {
     "where": "city location place warehouse address site",
     "cost": "price fee amount",
     "much": "price cost fee amount",
+    "employees": "headcount staff",
+    "people": "headcount staff",
 }
 """Columns that answer a word of the question though they do not have it in their name."""
 LISTING = re.compile(
@@ -48,6 +51,8 @@ SEVERAL = re.compile(
     r"\b(?:and|or|with|without|not|than|most|more|less|least|except|by|per|who|whose)\b", re.IGNORECASE
 )
 """Asks for some of it, or for more than it."""
+MOST_DIFFERENT = 3
+"""Where more tables than this differ, the question does not say which of them it is about."""
 AND = re.compile(r"\band\b", re.IGNORECASE)
 MOST_LISTED = 40
 
@@ -88,7 +93,8 @@ class TableReader:
     def look_up(self, question: str, passages: Sequence[Passage]) -> tuple[Found, ...]:
         """The cell that a question asks for, or those of several rows that it joins with *and*.
 
-        Empty where there is none, or where tables that fit equally well differ.
+        Where tables that fit equally well differ, the cell of each, the best passage's first. Empty where
+        there is none, or too many differ.
         """
         if WEIGHING.search(question) or wants_verdict(question) or wants_explanation(question):
             return ()
@@ -102,8 +108,13 @@ class TableReader:
             return ()
         most = max(cells[0].agreement for cells in found)
         best = [cells for cells in found if cells[0].agreement == most]
-        said = {tuple(passages[c.passage].text[c.start : c.end].casefold() for c in cells) for cells in best}
-        return best[0] if len(said) == 1 else ()
+        said: dict[tuple[str, ...], tuple[Found, ...]] = {}
+        for cells in best:
+            text = tuple(passages[c.passage].text[c.start : c.end].casefold() for c in cells)
+            said.setdefault(text, cells)
+        if len(said) > 1 and (len(said) > MOST_DIFFERENT or any(len(cells) > 1 for cells in best)):
+            return ()
+        return tuple(cell for cells in said.values() for cell in cells)
 
     def list_column(self, question: str, passages: Sequence[Passage]) -> tuple[Found, ...]:
         """All cells of the column that a question asks to list, each text once; empty where none is.

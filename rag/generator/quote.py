@@ -49,9 +49,11 @@ SYMBOLS_WEIGHT = 10.0
 """How much is lost for each share of characters below that, times the share."""
 UNFINISHED = 1.0
 """How much a stretch of text loses that does not end as sentences do."""
-DEFINES = 2.0
+DEFINES = 4.0
 """How much a sentence gains that begins by saying what the thing is whose nature is asked for."""
 ROW = re.compile(r"\s\|\s")
+ASKING_WEIGHT = 10.0
+"""How much a question loses, as headings of guides often are: it is no answer to one."""
 ROW_WEIGHT = 2.0
 """How much a row of a table loses: it is quoted where no sentence is nearly as good."""
 MOST_SENTENCES = 3
@@ -235,8 +237,8 @@ def _oddness(text: str) -> float:
     """What a stretch of text loses for not being a sentence."""
     prose = sum(c.isalpha() or c.isspace() for c in text) / len(text)
     unfinished = text.rstrip("\"'”’)]")[-1:] not in tuple(".!?")
-    row = ROW.search(text) is not None
-    return SYMBOLS_WEIGHT * max(0.0, PROSE - prose) + UNFINISHED * unfinished + ROW_WEIGHT * row
+    lost = SYMBOLS_WEIGHT * max(0.0, PROSE - prose) + UNFINISHED * unfinished
+    return lost + ROW_WEIGHT * bool(ROW.search(text)) + ASKING_WEIGHT * text.rstrip().endswith("?")
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -16,11 +16,15 @@ _TASK = (
 _KINDS = (
     r"(?:what|which) (?:are|were)\b|(?:what|which) (?:\w+ ){0,3}\w+s (?:are|were)\b|"
     r"what (?:happen(?:s|ed)?|is the (?:difference|meaning|relationship|role))\b|"
-    r"what do(?:es)? .{1,80}\b(?:do|mean|stand for)\W*$"
+    r"what do(?:es)? .{1,80}\b(?:do|mean|stand for)\W*$|what (?:is|are|was|were) .{1,80} about\W*$"
 )
+_NOUN = r"(?!(?:of|for|in|on|at|to|with|from|by)\b)"
 _DEFINITION = (
-    r"what (?:is|are) (?:an? )?(?!(?:the|its|his|her|their|your|my|our|this|that|these|those)\b)"
-    r"(?P<subject>[\w.'()-]+(?: [\w.'()-]+)?)\W*$"
+    r"what (?:is|are) (?!(?:the|its|his|her|their|your|my|our|this|that|these|those)\b)(?:"
+    rf"an? (?P<one>[\w.'()-]+(?: {_NOUN}[\w.'()-]+){{0,4}})|"
+    r"(?P<some>[\w.'()-]+(?: [\w.'()-]+)?)|"
+    rf"(?P<named>[a-z-]+(?: {_NOUN}[a-z-]+){{2,3}})"
+    r")\W*$"
 )
 """`what is a decorator?`, `what is dark matter?`: of a thing with an article there are many, and it is asked
 what they are."""
@@ -71,7 +75,7 @@ def defined(question: str, titles: Iterable[str] = ()) -> str | None:
     asked = _asked(question)
     match = _SUBJECT.match(asked)
     if match:
-        return match["subject"]
+        return match["one"] or match["some"] or match["named"]
     match = _SUBJECT_OF_TITLE.match(asked)
     return match["subject"] if match and match["subject"].casefold() in map(str.casefold, titles) else None
 

@@ -2,7 +2,7 @@ import pytest
 
 from rag.errors import GenerationError
 from rag.generator.settings import GenerationSettings, Style
-from rag.generator.style import resolve_style, wants_sentence
+from rag.generator.style import defined, resolve_style, wants_sentence
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,23 @@ def test_the_nature_of_a_titled_thing_is_told_in_a_sentence() -> None:
     asked = "What is the Abbe number?"
     assert resolve_style(Style.AUTO, asked, ["Abbe number"], speaks_sentences=True) is Style.SENTENCE
     assert resolve_style(Style.AUTO, asked, ["Lenses"], speaks_sentences=True) is Style.SPAN
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("What is an automatic toilet paper dispenser?", "automatic toilet paper dispenser"),
+        ("What is chylomicron retention disease?", "chylomicron retention disease"),
+        ("What is dark matter?", "dark matter"),
+        ("What is a good price for a lens?", None),
+        ("What is company policy on travel?", None),
+        ("What is the rent?", None),
+    ],
+)
+def test_what_is_to_be_defined_is_known_from_its_article_or_its_length(
+    question: str, subject: str | None
+) -> None:
+    assert defined(question) == subject
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,12 @@ def test_a_row_is_quoted_where_there_is_no_sentence(reader: Reader) -> None:
     assert quoted(reader, asked, [text.splitlines()[0]], masses).text.startswith("Medical")
 
 
+def test_a_question_of_the_text_is_no_answer(reader: Reader) -> None:
+    text = "What are the symptoms of gout? It begins with pain in the toe."
+    masses = {"What are": 0.5, "It begins": 0.3}
+    assert quoted(reader, "What are the symptoms of gout?", [text], masses).text.startswith("It begins")
+
+
 def written(reader: Reader, reading: Reading, *parts: str) -> list[Action]:
     """A copy for each part that the passage has, written pieces for the others."""
     actions = []

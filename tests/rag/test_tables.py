@@ -45,6 +45,7 @@ def looked_up(question: str, *passages: Passage) -> str | None:
         ("What is the hotel limit in Switzerland?", "CHF 220"),
         ("How many LX-40 lenses are in stock?", "412"),
         ("Where is the H2?", "Ulm"),
+        ("How many employees does Sales have?", "18"),
         ("What is the headcount of IT and of Sales?", "9, 18"),
         ("How many saltwater ducks were there in 2020?", "95"),
     ],
@@ -93,10 +94,14 @@ def test_a_column_that_goes_on_in_another_passage_is_listed_once_and_whole() -> 
     assert len(found) == 3
 
 
-def test_two_tables_that_differ_answer_nothing() -> None:
-    later = Passage(BUDGET.text.replace("640", "700"), "Budget 2025")
-    assert looked_up("What is the budget of IT?", BUDGET, later) is None
-    assert looked_up("What is the budget of IT?", BUDGET, BUDGET) == "Budget (kEUR): 640"
+def test_of_tables_that_differ_each_has_its_cell() -> None:
+    others = [Passage(BUDGET.text.replace("640", figure), "Budget 2025") for figure in ("700", "710", "720")]
+    assert looked_up("What is the headcount of IT?", BUDGET, *others) == "9"
+    assert looked_up("What is the spending of IT?", BUDGET) is None
+    assert (
+        looked_up("What is the budget of IT?", BUDGET, others[0]) == "Budget (kEUR): 640, Budget (kEUR): 700"
+    )
+    assert looked_up("What is the budget of IT?", BUDGET, *others) is None, "which is meant?"
 
 
 def test_prose_and_ragged_lines_are_no_tables() -> None:

@@ -33,6 +33,17 @@ def test_larger_lines_are_headings(read_bytes: Read) -> None:
     assert document.title == "Great Results"
 
 
+def test_a_page_mark_in_large_letters_is_no_heading_and_no_title(read_bytes: Read) -> None:
+    page = [
+        *lines("Page 1 of 4", size=20, top=760),
+        *lines("Great Results", size=20),
+        *lines("Text of the page in small letters, much of it.", top=660),
+    ]
+    document = only_document(read_bytes("a.pdf", pdf(page)))
+    assert document.title == "Great Results"
+    assert "Page 1 of 4" in document.text
+
+
 def test_bookmarks_are_headings_where_they_stand_in_the_text(read_bytes: Read) -> None:
     writer = PdfWriter(BytesIO(pdf(lines("1 Aims"), lines("2 Methods"))))
     top = writer.add_outline_item(title="Aims", page_number=0)
