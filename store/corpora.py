@@ -1,7 +1,6 @@
 """The repository of corpora."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -28,6 +27,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from store.errors import CorpusExistsError, EncoderMismatchError, UnknownCorpusError
 from store.index_log import lock_corpus
+from store.statement import Statement
 from store.tables import ChunkRow, CorpusRow, DocumentRow, DocumentVersionRow, IndexLogRow
 from store.types import Corpus, CorpusSummary, DocumentStatus
 from store.visibility import Reader, corpus_visible, document_hidden
@@ -50,11 +50,12 @@ def get(session: Session, name: str, reader: Reader | None = None) -> Corpus:
     Raises:
         UnknownCorpusError: There is none that the reader may know of; the error lists those that there are.
     """
+    row: Any
     if reader is None or reader.sees_all or reader.corpora is not None:
         row = session.execute(_corpora().where(CorpusRow.name == name, corpus_visible(reader))).one_or_none()
     else:
         wanted = {"name": name, "reader": reader.user_id}
-        row = session.connection().execute(_named(), wanted).one_or_none()
+        row = _NAMED.first(session, wanted)
     if row is None:
         raise UnknownCorpusError(name, _names(session, reader))
     return _corpus(row)
@@ -195,11 +196,13 @@ def _summary(row: Row[*tuple[Any, ...]]) -> CorpusSummary:
     return CorpusSummary(_corpus(row), row.documents, row.chunks)
 
 
-@cache
 def _named() -> Select[*tuple[Any, ...]]:
     """A corpus for a user whom nothing but lists holds to some: nearly every question begins with it."""
     reader = Reader(cast(UUID, bindparam("reader", type_=Uuid())))
     return _corpora().where(CorpusRow.name == bindparam("name"), corpus_visible(reader))
+
+
+_NAMED = Statement(_named)
 
 
 def _corpora() -> Select[*tuple[Any, ...]]:

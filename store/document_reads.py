@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +29,7 @@ from store import places
 from store.errors import UnknownDocumentError
 from store.filters import compile_filter
 from store.index_log import decode_embedding
+from store.statement import Statement
 from store.tables import ChunkRow, DocumentRow, DocumentVersionRow, among
 from store.types import (
     Chunk,
@@ -249,7 +249,7 @@ def unlisted_chunks_by_id(session: Session, ids: Sequence[int]) -> dict[int, Chu
     It is `chunks_by_id` for a corpus whose documents have no lists, at half the time, as it need not be put
     together for each reader; documents that have got a list since are left out.
     """
-    rows = session.execute(_unlisted_chunks(), {"ids": [int(number) for number in ids]})
+    rows = _UNLISTED_CHUNKS.rows(session, {"ids": [int(number) for number in ids]})
     return {row.id: _chunk(row) for row in rows}
 
 
@@ -333,10 +333,12 @@ def _document(row: Row[*tuple[Any, ...]]) -> Document:
     )
 
 
-@cache
 def _unlisted_chunks() -> Select[*tuple[Any, ...]]:
     wanted = bindparam("ids", type_=ARRAY(ChunkRow.id.type))
     return _chunks().where(ChunkRow.id == any_(wanted), ChunkRow.searchable, not_(DocumentRow.restricted))
+
+
+_UNLISTED_CHUNKS = Statement(_unlisted_chunks)
 
 
 def _chunks() -> Select[*tuple[Any, ...]]:
@@ -350,7 +352,7 @@ def _chunks() -> Select[*tuple[Any, ...]]:
         ChunkRow.end_offset,
         ChunkRow.text,
         ChunkRow.heading_path,
-        DocumentRow.document_metadata,
+        DocumentRow.document_metadata.label("document_metadata"),  # the column has another name
         ChunkRow.places,
     ).join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
 

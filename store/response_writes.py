@@ -15,10 +15,12 @@ from store.evaluations import EVALUATOR, TAKES, Evaluation
 from store.responses import NewResponse, ResponseCitation, ResponseHit
 from store.scores import ScoreSource
 from store.sealed_log import ResponseContent, response_columns, stored_quote
+from store.statement import Statement
 
 # `kept`: a corpus that was deleted meanwhile is left out, and one that is there stays until the end.
-_WRITE = text(
-    f"""
+_WRITE = Statement(
+    lambda: text(
+        f"""
     WITH asker AS (
         SELECT id FROM users WHERE name = CAST(:user AS text) AND CAST(:scored AS int) = (
             SELECT count(*) FROM score_definitions WHERE name = ANY (CAST(:score_names AS text[])))
@@ -66,6 +68,7 @@ _WRITE = text(
     )
     SELECT id FROM logged
     """
+    )
 )
 
 
@@ -108,7 +111,7 @@ def write(session: Session, response: NewResponse, evaluations: Sequence[Evaluat
         **_of_citations(session, response.citations),
         **_of_scores(evaluations),
     }
-    return session.execute(_WRITE, given).first() is not None
+    return _WRITE.first(session, given) is not None
 
 
 def _of_hits(hits: Sequence[ResponseHit]) -> Mapping[str, Any]:
