@@ -155,14 +155,25 @@ def requires(needed: Role, *verbs: Verb) -> Callable[..., Caller]:
     """
 
     def caller(request: Request, parts: Parts, shown: Annotated[object, Depends(bearer)]) -> Caller:
-        found = recognise(parts, request.headers, request.method)
-        if not allows(found.role, needed):
-            raise RoleError(found.role, needed)
-        check_verb(found, *verbs)
-        limit_request(parts, request.scope, found)
-        return found
+        return admit(parts, request, needed, *verbs)
 
     return caller
+
+
+def admit(parts: Application, request: Request, needed: Role, *verbs: Verb) -> Caller:
+    """The caller, who may do at least one of `verbs`; it is what `requires` does.
+
+    Raises:
+        MissingKeyError, InvalidKeyError, InvalidLoginError, CsrfError, NoRoleError: See `recognise`.
+        RoleError, AccessError: The caller may not do it.
+        LimitReachedError: The caller may not call again so soon.
+    """
+    found = recognise(parts, request.headers, request.method)
+    if not allows(found.role, needed):
+        raise RoleError(found.role, needed)
+    check_verb(found, *verbs)
+    limit_request(parts, request.scope, found)
+    return found
 
 
 def check_verb(caller: Caller, *verbs: Verb) -> None:

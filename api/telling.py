@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.encoders import jsonable_encoder
@@ -18,6 +18,8 @@ from ingest.errors import IngestError
 from rag.answer import Answer, Answerer, AskRequest
 from rag.errors import RagError
 from store.errors import StoreError
+
+T = TypeVar("T")
 
 Told = tuple[str, Any]
 """The name of an event, and its data in JSON's types."""
@@ -34,15 +36,30 @@ async def answer(
     Raises:
         RagError, StoreError: See `Answerer.ask`.
     """
-    listening, work = _begin(request, parts, asked, answerer)
+    measured = _threads(request).metrics.answer
+    ask = (answerer or parts.answerer).ask
+    found = await while_wanted(request, lambda listening: measured(lambda: ask(asked, listening)))
+    return AnswerView.model_validate(found)
+
+
+async def while_wanted(request: Request, work: Callable[[Listening], T]) -> T:
+    """What the work of a question gives, done in one of the threads for questions.
+
+    A client that hangs up ends it, if it heeds its listener.
+
+    Raises:
+        BusyError: There is no thread left.
+    """
+    listening = Listening()
+    begun = _threads(request).start(lambda: work(listening))
     gone = asyncio.ensure_future(_hung_up(request))
     try:
-        await _first_of(work, gone)
+        await _first_of(begun, gone)
     finally:
         gone.cancel()
-        if not work.done():
+        if not begun.done():
             listening.leave()
-    return AnswerView.model_validate(await work)
+    return await begun
 
 
 async def tell(request: Request, parts: Application, asked: AskRequest) -> AsyncIterator[Told]:
@@ -53,7 +70,8 @@ async def tell(request: Request, parts: Application, asked: AskRequest) -> Async
     last, with what a response of its own would say. What fails before the first event is raised. Who stops
     reading ends the work.
     """
-    listening, work = _begin(request, parts, asked)
+    threads, listening = _threads(request), Listening()
+    work = threads.start(lambda: threads.metrics.answer(lambda: parts.answerer.ask(asked, listening)))
     try:
         yield await _first_event(listening, work)
         async for told in _events(listening, work):
@@ -73,15 +91,9 @@ async def tell(request: Request, parts: Application, asked: AskRequest) -> Async
         listening.leave()
 
 
-def _begin(
-    request: Request, parts: Application, asked: AskRequest, answerer: Answerer | None = None
-) -> "tuple[Listening, asyncio.Future[Answer]]":
+def _threads(request: Request) -> AskingThreads:
     threads: AskingThreads = request.app.state.asking
-    listening = Listening()
-    measured = threads.metrics.answer
-    return listening, threads.start(
-        lambda: measured(lambda: (answerer or parts.answerer).ask(asked, listening))
-    )
+    return threads
 
 
 async def _hung_up(request: Request) -> None:

@@ -7,14 +7,17 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response, status
 from fastapi.sse import EventSourceResponse
 
-from api.auth import AskerKey, Caller, Parts
+from api.asking import Listening
+from api.auth import AskerKey, Caller, Parts, admit
 from api.build import Application
 from api.errors import OF_EVERY_ROUTE, problems
 from api.events import LastEventId, events
+from api.metrics import Metrics
 from api.refusals import AccessError, RoleError, UnknownStreamError
 from api.schemas.answers import ANSWER_EXAMPLE, AnswerView, AskBody
+from api.straight import straight_to
 from api.streams import Place, Stream, Streams, place_of
-from api.telling import answer, tell
+from api.telling import answer, tell, while_wanted
 from rag.answer import AskRequest
 from rag.errors import (
     BusyError,
@@ -36,9 +39,25 @@ from store.errors import (
     UnknownResponseError,
     UnknownSessionError,
 )
-from store.types import DocumentStatus
+from store.types import DocumentStatus, Role, Verb
+
+
+async def _ask_straight(request: Request, body: AskBody) -> Response | None:
+    if body.stream:
+        return None
+    parts: Application = request.app.state.application
+    metrics: Metrics = request.app.state.metrics
+
+    def work(listening: Listening) -> str:
+        asked = _asked(body, admit(parts, request, Role.READER, Verb.ASK))
+        found = metrics.answer(lambda: parts.answerer.ask(asked, listening))
+        return AnswerView.model_validate(found).model_dump_json()
+
+    return Response(await while_wanted(request, work), media_type="application/json")
+
 
 router = APIRouter(prefix="/v1", tags=["questions"])
+asking = APIRouter(prefix="/v1", tags=["questions"], route_class=straight_to(_ask_straight, AskBody))
 
 EVENT_EXAMPLE = 'event: token\nid: 5f0c8a4e-0e4b-4bd1-9b0c-5b2f6a3f7f10:2\ndata: {"text": "Thirty "}\n\n'
 STREAMED: dict[int | str, dict[str, Any]] = {
@@ -74,7 +93,7 @@ FAILURES = problems(
 )
 
 
-@router.post("/ask", summary="Ask a question", response_model=AnswerView, responses={**ANSWERS, **FAILURES})
+@asking.post("/ask", summary="Ask a question", response_model=AnswerView, responses={**ANSWERS, **FAILURES})
 async def ask(
     body: AskBody, request: Request, parts: Parts, key: AskerKey, last_event_id: LastEventId = None
 ) -> Any:
@@ -90,7 +109,18 @@ async def ask(
     """
     if last_event_id is not None and body.stream:
         return await _resumed(request, parts, key, place_of(last_event_id))
-    asked = AskRequest(
+    asked = _asked(body, key)
+    if not body.stream:
+        return await answer(request, parts, asked)
+    stream = await _streams(request).open(key.id, body.corpus, tell(request, parts, asked))
+    return EventSourceResponse(events(stream))
+
+
+router.routes += asking.routes
+
+
+def _asked(body: AskBody, key: Caller) -> AskRequest:
+    return AskRequest(
         question=body.question,
         corpus=body.corpus,
         user=key.user,
@@ -103,10 +133,6 @@ async def ask(
         replaces=body.replaces,
         generation=GenerationSettings(**body.generation.model_dump()),
     )
-    if not body.stream:
-        return await answer(request, parts, asked)
-    stream = await _streams(request).open(key.id, body.corpus, tell(request, parts, asked))
-    return EventSourceResponse(events(stream))
 
 
 @router.get(

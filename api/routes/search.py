@@ -1,11 +1,14 @@
 """Search without an answer."""
 
-from fastapi import APIRouter, Response
+from anyio import to_thread
+from fastapi import APIRouter, Request, Response
 
-from api.auth import Parts, ReaderKey
+from api.auth import Parts, ReaderKey, admit
+from api.build import Application
 from api.errors import problems
 from api.refusals import AccessError, RoleError
 from api.schemas.answers import SearchBody, SearchView
+from api.straight import straight_to
 from rag.errors import BusyError, QuestionError, RerankerError, RetrievalSettingsError
 from rag.retriever.retriever import Mode
 from rag.retriever.widen import Expand
@@ -17,8 +20,17 @@ from store.errors import (
     InvalidKeyError,
     UnknownCorpusError,
 )
+from store.types import Role, Verb
 
-router = APIRouter(prefix="/v1", tags=["questions"])
+
+async def _search_straight(request: Request, body: SearchBody) -> Response:
+    parts: Application = request.app.state.application
+    return await to_thread.run_sync(
+        lambda: search(body, parts, admit(parts, request, Role.READER, Verb.READ))
+    )
+
+
+router = APIRouter(prefix="/v1", tags=["questions"], route_class=straight_to(_search_straight, SearchBody))
 
 FAILURES = problems(
     InvalidKeyError,

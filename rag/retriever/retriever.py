@@ -1,7 +1,7 @@
 """From a query to the chunks that answer it best."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -34,6 +34,8 @@ UNFULFILLED = "no text has all that the query requires without what it excludes"
 MIN_CANDIDATES = 200
 """How many each index contributes at least: the scaling of scores, and so the order, depends on how many."""
 CANDIDATES_PER_HIT = 4
+SEARCHES_BESIDE = 16
+"""Threads that look for words while a query's vector is made."""
 
 
 class Mode(StrEnum):
@@ -70,6 +72,7 @@ class Retriever:
         self._database = database
         self._indexes = indexes
         self._encoder = encoder
+        self._beside = ThreadPoolExecutor(SEARCHES_BESIDE, thread_name_prefix="keywords")
 
     def search(
         self,
@@ -173,10 +176,12 @@ class Retriever:
                 return index.search_keywords(query, candidates, allowed), nothing()
             case Mode.VECTOR:
                 return nothing(), nearest()
-        with ThreadPoolExecutor(1) as beside:  # a thread costs 0.1 ms; words in a million chunks take several
-            keyword = beside.submit(index.search_keywords, query, candidates, allowed)
+        keyword = self._beside.submit(index.search_keywords, query, candidates, allowed)
+        try:
             vector = nearest()
-            return keyword.result(), vector
+        finally:
+            wait([keyword])  # also where the vector failed: the index may be closed after this
+        return keyword.result(), vector
 
     def _visible(self, corpus: Corpus, reader: Reader | None) -> NDArray[np.int64] | None:
         """Return the chunks that the reader may see; None: all."""
