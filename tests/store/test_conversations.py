@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.event import listen
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from store import conversations, corpora, sealed_log, sessions
@@ -84,10 +84,12 @@ def test_response_is_one_statement_with_the_session_that_it_opens(database: Data
     with database.transaction() as session:
         new = new_response(session, corpus, session_id=UUID(int=5), opens_session=True)
     with database.each_alone() as session:
-        statements: list[str] = []
-        listen(session.connection(), "before_cursor_execute", lambda *given: statements.append(given[2]))
         conversations.record_response(session, new)
-        assert len(statements) == 1
+        by = text(
+            "SELECT xmin::text FROM sessions WHERE id = :session_id UNION SELECT xmin::text FROM responses "
+            "UNION SELECT xmin::text FROM response_hits UNION SELECT xmin::text FROM response_citations"
+        )
+        assert len(session.execute(by, {"session_id": UUID(int=5)}).all()) == 1, "each is a transaction"
     with database.transaction() as session:
         assert conversations.get_response(session, new.id).hits == new.hits
         assert sessions.owner(session, UUID(int=5)) == "ann"
@@ -97,7 +99,7 @@ def test_response_that_cannot_be_written_whole_leaves_nothing(database: Database
     with database.transaction() as session:
         new = new_response(session, corpus, session_id=UUID(int=5), opens_session=True)
     wrong = Evaluation("overall", float("nan"), "1")
-    with pytest.raises(IntegrityError), database.each_alone() as session:
+    with pytest.raises(psycopg.IntegrityError), database.each_alone() as session:
         conversations.record_response(session, new, [wrong])
     with database.transaction() as session:
         assert sessions.owner(session, UUID(int=5)) is None
