@@ -40,7 +40,9 @@ def test_requests_are_limited_by_key(clients: Clients, limited: dict[str, int]) 
     first = client.get("/v1/corpora")
     assert (first.headers["ratelimit-limit"], first.headers["ratelimit-remaining"]) == ("2", "1")
     assert 1 <= int(first.headers["ratelimit-reset"]) <= 60
-    client.get("/v1/corpora")
+    second = client.post("/v1/search", json={"query": "leave", "corpus": "none"})
+    assert (second.status_code, second.headers["ratelimit-remaining"]) == (404, "0")
+    assert_problem(client.post("/v1/search", json={"query": "leave", "corpus": "none"}), 429)
     refused = client.get("/v1/corpora")
     assert_problem(refused, 429, "2 requests per minute")
     assert 1 <= int(refused.headers["retry-after"]) <= 30

@@ -90,6 +90,10 @@ def test_one_question_too_many_is_refused_at_once_on_every_route(server: Server,
     for response in (server.ask(), server.ask(stream=True)):
         assert_problem(response, 503, "3 questions", "try again")
         assert response.headers["retry-after"] == "5"
+    unknown = server.http.post(
+        "/v1/ask", json={"question": "?", "corpus": "x"}, headers={"Authorization": "Bearer gw_x"}
+    )
+    assert unknown.status_code == 503, "whose question it is is looked up in its place among the others"
     for stream in (False, True):
         chat = server.http.post("/v1/chat/completions", json={**CHAT, "stream": stream})
         assert (chat.status_code, chat.headers["retry-after"]) == (503, "5")
