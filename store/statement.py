@@ -38,7 +38,7 @@ class Statement:
     def _compiled(self) -> _Compiled:
         made = self._make()
         assert isinstance(made, ClauseElement)
-        compiled = made.compile(dialect=PGDialect_psycopg())
+        compiled = made.compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
         return _Compiled(str(compiled), compiled.params)
 
     def rows(self, session: Session, given: Mapping[str, Any]) -> list[Any]:
