@@ -64,6 +64,7 @@ def _register() -> None:
     app.command("train", cls=models.ListsInARow)(models.train)
     app.command("calibrate", cls=models.ListsInARow)(models.calibrate)
     app.command("average")(models.average)
+    app.command("record-data", cls=models.ListsInARow)(models.record_data)
     app.command("train-questioner", cls=models.ListsInARow)(questioner.train_questioner)
     app.command("train-scorer", cls=models.ListsInARow)(scoring.train_scorer)
     app.command("rescore")(scoring.rescore)

@@ -163,6 +163,30 @@ def average(
         note(f"The mean is in {out}. When it abstains is the first one's: fit it with rag calibrate.")
 
 
+def record_data(
+    qa: Annotated[
+        list[Path],
+        typer.Option("--qa", metavar="FILE", help="All that it, and what came before it, learned from."),
+    ],
+    generator: Annotated[Path, typer.Option(metavar="FOLDER", help="The checkpoint.")],
+    as_json: AsJson = False,
+) -> None:
+    """Record what a checkpoint was trained on, as hashes beside it, for the score of novelty.
+
+    `rag train` and `rag average` do so by themselves.
+    """
+    from rag.training.record import record_checkpoint
+    from rag.training_record import FILE
+
+    record = record_checkpoint(generator, qa)
+    size = (generator / FILE).stat().st_size
+    if as_json:
+        files = [file.name for file in record.files]
+        print_json({"sequences": len(record.hashes), "size_bytes": size, "files": files})
+    else:
+        note(f"{len(record.hashes):,} sequences of words, {size:,} bytes: {generator / FILE}")
+
+
 def _part(text: str) -> tuple[Path, float]:
     folder, _, share = text.rpartition("=")
     try:

@@ -4,31 +4,18 @@ An answer is counted as memorised when N of its words in a row stand in a text t
 nowhere in the question, the titles or the passages that it was given.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rag.generator.passages import Passage
-from rag.training.data import Example, read_examples
-
-N = 3
-WORD = re.compile(r"\w+")
-
-
-def ngrams(text: str, n: int = N) -> set[str]:
-    """Every n words in a row, lower-cased, with a space between them."""
-    words = WORD.findall(text.lower())
-    return {" ".join(words[i : i + n]) for i in range(len(words) - n + 1)}
+from rag.sequences import missing, ngrams
+from rag.training.record import texts_of_files
 
 
 def novel_ngrams(answer: str, question: str, passages: Sequence[Passage]) -> frozenset[str]:
     """Those of an answer that its evidence lacks."""
-    found = ngrams(answer)
-    for text in (question, *(p.title for p in passages), *(p.text for p in passages)):
-        if not found:
-            break
-        found -= ngrams(text)
-    return frozenset(found)
+    given = (question, *(p.title for p in passages), *(p.text for p in passages))
+    return frozenset(missing(ngrams(answer), given))
 
 
 def trained_on(wanted: Iterable[str], files: Sequence[Path]) -> frozenset[str]:
@@ -37,28 +24,10 @@ def trained_on(wanted: Iterable[str], files: Sequence[Path]) -> frozenset[str]:
     Raises:
         DataError: a file cannot be read.
     """
-    missing = set(wanted)
+    looked_for = set(wanted)
     found: set[str] = set()
-    for text in _texts(files) if missing else ():
-        seen = missing & ngrams(text)
+    for text in texts_of_files(files) if looked_for else ():
+        seen = looked_for & ngrams(text)
         found |= seen
-        missing -= seen
+        looked_for -= seen
     return frozenset(found)
-
-
-def _texts(files: Sequence[Path]) -> Iterator[str]:
-    """Each different text of the examples, one after the other."""
-    last = ""  # examples on the same passage mostly stand together
-    for path in files:
-        for example in read_examples(path):
-            for text in _texts_of(example):
-                if text != last:
-                    yield text
-            last = example.passages[-1].text
-
-
-def _texts_of(example: Example) -> Iterator[str]:
-    yield example.question
-    yield from (answer.text for answer in example.answers)
-    yield example.full_answer or ""
-    yield from (passage.text for passage in example.passages)

@@ -15,6 +15,7 @@ from rag.errors import CheckpointError, TrainingError
 from rag.generator import checkpoint
 from rag.training.data import file_sha256
 from rag.training.lineage import CORPORA, corpora_behind
+from rag.training.record import record_run
 
 LINEAGE = ("command", "commit", "seed", "step")
 
@@ -50,6 +51,7 @@ def average(folders: Sequence[Path], shares: Sequence[float], out: Path) -> dict
     told = {CORPORA: corpora_behind([], folders)}
     description = {**checkpoint.describe(folders[0]), **told, "averaged": parts}
     checkpoint.save(model, out, description)
+    record_run(out, [], folders)
     return description
 
 

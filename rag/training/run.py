@@ -1,4 +1,4 @@
-"""A whole training run: train, calibrate on the held-out articles, write the lineage."""
+"""A whole training run: train, record the data, calibrate on the held-out articles, write the lineage."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from rag.training.calibrate import Signals, calibrate, keep_within, observe
 from rag.training.data import Example
 from rag.training.journal import TrainProgress
 from rag.training.mixture import gather, own_passages, retrieved_contexts, untitled
+from rag.training.record import record_run
 from rag.training.runs import BOOK, recorded
 from rag.training.train import RESUME, TrainSettings, describe_settings, train
 
@@ -53,6 +54,8 @@ def run(
         figures |= {name: description[name] for name in ("step", "best_step", "dev_loss", "stopped_early")}
         figures["rollbacks"] = len(description["rollbacks"])
         checkpoint.save(model.to("cpu"), settings.out, description)
+        earlier = [settings.start_from] if settings.start_from is not None else []
+        record_run(settings.out, [source.path for source in settings.sources], earlier)
         description = recalibrate(settings, device, risk)
         figures["dev"] = description["dev"]
         figures["threshold"] = description["calibration"]["threshold"]

@@ -4,11 +4,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from rag import training_record
 from rag.errors import CheckpointError, TrainingError
 from rag.generator import checkpoint
 from rag.generator.config import GeneratorConfig
 from rag.generator.model import Generator
 from rag.training.average import average
+from rag.training.record import record_run
+from tests.rag.test_data import line, write
 
 
 @pytest.fixture
@@ -48,3 +51,15 @@ def test_the_mean_learned_from_all_that_its_parts_learned_from(parts: list[Path]
     checkpoint.write_description(parts[0], {**checkpoint.describe(parts[0]), "corpora": ["letters"]})
     checkpoint.write_description(parts[1], {**checkpoint.describe(parts[1]), "corpora": ["handbook"]})
     assert average(parts, [0.5, 0.5], tmp_path / "mean")["corpora"] == ["handbook", "letters"]
+
+
+def test_the_mean_has_the_records_of_all_its_parts_or_none(parts: list[Path], tmp_path: Path) -> None:
+    first = record_run(parts[0], [write(tmp_path / "a.jsonl.gz", line(1))])
+    average(parts, [0.5, 0.5], tmp_path / "mean")
+    assert training_record.load(tmp_path / "mean") is None  # of the other one nothing is known
+    second = record_run(parts[1], [write(tmp_path / "b.jsonl.gz", line(2))])
+    average(parts, [0.5, 0.5], tmp_path / "mean")
+    mean = training_record.load(tmp_path / "mean")
+    assert first is not None and second is not None and mean is not None
+    assert set(mean.hashes) == set(first.hashes) | set(second.hashes)
+    assert [file.name for file in mean.files] == ["a.jsonl.gz", "b.jsonl.gz"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from rag import training_record
 from rag.errors import TrainingError
 from rag.generator import checkpoint
 from rag.generator.config import GeneratorConfig
@@ -118,6 +119,14 @@ def test_a_checkpoint_is_calibrated_again_without_training(source: Source, tmp_p
     assert recalibrate(chosen, "cpu")["calibration"] == before["calibration"]
     assert checkpoint.describe(tmp_path / "out") == before
     assert (tmp_path / "out" / checkpoint.WEIGHTS).read_bytes() == weights
+
+
+def test_a_run_records_what_it_was_trained_on(source: Source, tmp_path: Path) -> None:
+    run(settings(source, tmp_path / "out", max_steps=2), nothing, "cpu", {})
+    record = training_record.load(tmp_path / "out")
+    assert record is not None
+    assert record.lacking(checkpoint.describe(tmp_path / "out")) == []
+    assert record.held({"ship 7 sailed", "7 sailed away"}) == {"ship 7 sailed"}
 
 
 def test_the_learning_rate_rises_then_falls_to_zero() -> None:
