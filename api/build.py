@@ -355,12 +355,14 @@ def _load_reranker(settings: Settings, shared: "Lazy[Shared]") -> "Reranker":
 def _load_scorer(settings: Settings, encoder: Lazy[SharedEncoder]) -> "AnswerScorer":
     from rag.scoring.answer import AnswerScorer
     from rag.scoring.groundedness import GroundednessScorer
+    from rag.scoring.records import TrainingRecords
 
+    records = TrainingRecords([settings.generator, *settings.other_generators.values()])
     if settings.scorer is None:
-        return AnswerScorer(None, encoder.get().encode)
+        return AnswerScorer(None, encoder.get().encode, records)
     set_threads(settings.threads)
     precision = choose_precision(settings.generator_precision)
-    return AnswerScorer(GroundednessScorer(settings.scorer, precision), encoder.get().encode)
+    return AnswerScorer(GroundednessScorer(settings.scorer, precision), encoder.get().encode, records)
 
 
 def _load_names(settings: Settings) -> "Recogniser":

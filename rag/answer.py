@@ -14,6 +14,9 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag import tracing
 from rag.answer_log import to_log
 from rag.citation import AnswerSentence, Citation, cite, sentences_of
@@ -121,6 +124,8 @@ class Answer:
     index_position: int
     query: str = ""
     query_changes: tuple[QueryChange, ...] = ()
+    not_scored: dict[str, str] = field(default_factory=dict)
+    """Why scores that an answer usually has are not there."""
 
 
 class Listener(Protocol):
@@ -239,22 +244,26 @@ class Answerer:
         )
         body = to_json(draft)
         with clock.stage("score"):
-            scores = self._score(understood.question, body)
+            embedded = found.query_vector if understood.query == understood.question else None
+            scores = self._score(understood.question, body, embedded)
         answer = replace(
             draft,
-            scores=draft.scores | {score.name: score.value for score in scores},
+            scores=draft.scores | {s.name: s.value for s in scores if s.value is not None},
+            not_scored={s.name: s.unknown for s in scores if s.unknown is not None},
             timings_ms=clock.milliseconds(),
         )
-        body |= {"scores": answer.scores, "timings_ms": answer.timings_ms}
+        body |= {name: getattr(answer, name) for name in ("scores", "not_scored", "timings_ms")}
         with self.database.each_alone() as session:
             logged = to_log(request, question, corpus, answer, body, place=place)
             conversations.record_response(session, logged, scores)
         return answer
 
-    def _score(self, question: str, body: Mapping[str, Any]) -> tuple[Evaluation, ...]:
+    def _score(
+        self, question: str, body: Mapping[str, Any], embedded: NDArray[np.float32] | None
+    ) -> tuple[Evaluation, ...]:
         if self._load_scorer is None:
             return ()
-        return self._load_scorer().score(answer_to_score(question, body))
+        return self._load_scorer().score(answer_to_score(question, body, embedded))
 
     def _reason_to_abstain(self, found: Found, generated: Generated) -> str | None:
         if not found.hits:

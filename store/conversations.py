@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from store import response_writes, users
 from store.errors import UnknownResponseError, UnknownSessionError
-from store.evaluations import Evaluation, ensure_definitions
+from store.evaluations import Evaluation, ensure_definitions, with_values
 from store.response_order import ResponseOrder, places, written
 from store.response_query import Meanings, Term, compile_terms, with_id
 from store.responses import (
@@ -75,10 +75,11 @@ def record_response(session: Session, response: NewResponse, evaluations: Sequen
     A corpus that was deleted meanwhile is left out, as in the responses from before. A user, or the
     definition of a score, that is not there yet is made.
     """
-    if not response_writes.write(session, response, evaluations):
+    known = with_values(evaluations)
+    if not response_writes.write(session, response, known):
         users.ensure(session, response.user)
-        ensure_definitions(session, evaluations)
-        recorded = response_writes.write(session, response, evaluations)
+        ensure_definitions(session, known)
+        recorded = response_writes.write(session, response, known)
         assert recorded, "what a response needs was just made"
     return response.id
 

@@ -20,14 +20,18 @@ TAKES = "kind = 'numeric' AND archived_at IS NULL AND minimum = 0 AND maximum = 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A value between 0 and 1 that an evaluator of ours gives, with its version and what explains it."""
+    """A value between 0 and 1 that an evaluator of ours gives, with its version and what explains it.
+
+    `value` None: there is none, and `unknown` says why.
+    """
 
     name: str
-    value: float
+    value: float | None
     version: str
     description: str = ""
     """What it means: said where its definition is made."""
     details: Mapping[str, Any] | None = None
+    unknown: str | None = None
 
 
 def ensure_definitions(session: Session, evaluations: Sequence[Evaluation]) -> None:
@@ -38,17 +42,29 @@ def ensure_definitions(session: Session, evaluations: Sequence[Evaluation]) -> N
 def record_again(session: Session, response_id: UUID, evaluations: Sequence[Evaluation]) -> None:
     """Store new scores of a response; those that our evaluators gave before become history.
 
+    So does one from before of a score whose value is not known any more.
+
     Raises:
         UnknownResponseError: There is no such response.
     """
-    ids = _definitions(session, evaluations)
-    scores.record(session, response_id, [_score(e) for e in evaluations if e.name in ids])
+    known = with_values(evaluations)
+    ids = _definitions(session, known)
+    new = [_score(e, value) for e in known if e.name in ids and (value := e.value) is not None]
+    scores.record(session, response_id, new)
+    unknown = [e.name for e in evaluations if e.value is None]
+    if unknown:
+        scores.withdraw(session, response_id, EVALUATOR, unknown)
 
 
-def _score(evaluation: Evaluation) -> NewScore:
+def with_values(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Those whose value is known."""
+    return [e for e in evaluations if e.value is not None]
+
+
+def _score(evaluation: Evaluation, value: float) -> NewScore:
     return NewScore(
         evaluation.name,
-        evaluation.value,
+        value,
         ScoreSource.EVALUATOR,
         evaluator=EVALUATOR,
         evaluator_version=evaluation.version,

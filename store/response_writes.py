@@ -144,6 +144,6 @@ def _of_scores(evaluations: Sequence[Evaluation]) -> Mapping[str, Any]:
         "evaluator": EVALUATOR,
         "score_names": [e.name for e in evaluations],
         "score_versions": [e.version for e in evaluations],
-        "numbers": [float(e.value) for e in evaluations],
+        "numbers": [float(e.value) for e in evaluations if e.value is not None],
         "details": [None if e.details is None else json.dumps(dict(e.details)) for e in evaluations],
     }

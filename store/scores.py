@@ -115,6 +115,18 @@ def record(session: Session, response_id: UUID, new: Sequence[NewScore]) -> list
     return [found[score_id] for score_id in ids]
 
 
+def withdraw(session: Session, response_id: UUID, evaluator: str, definitions: Sequence[str]) -> None:
+    """Let an evaluator's current scores of a response by these definitions be of the past; none follows."""
+    ids = select(ScoreDefinitionRow.id).where(among(ScoreDefinitionRow.name, definitions))
+    session.execute(
+        update(ScoreRow)
+        .where(ScoreRow.response_id == response_id, ScoreRow.superseded_at.is_(None))
+        .where(ScoreRow.evaluator == evaluator, ScoreRow.definition_id.in_(ids))
+        .values(superseded_at=func.clock_timestamp()),
+        execution_options={"synchronize_session": False},
+    )
+
+
 def of_response(session: Session, response_id: UUID, *, history: bool = False) -> list[Score]:
     """The scores of a response by definition and author; with `history` also those that were superseded."""
     return of_responses(session, [response_id], history=history)[response_id]

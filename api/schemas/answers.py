@@ -73,6 +73,7 @@ ANSWER_EXAMPLE: dict[str, Any] = {
     "index_position": 4211,
     "query": "How many days of leave do I have?",
     "query_changes": [],
+    "not_scored": {},
 }
 
 
@@ -246,6 +247,8 @@ class AnswerView(View):
     query: str
     """What was really sent to the indexes."""
     query_changes: list[QueryChangeView]
+    not_scored: dict[str, str] = Field(default_factory=dict)
+    """Why scores that an answer usually has are not there, by their names."""
 
 
 class SearchBody(Body):

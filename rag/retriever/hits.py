@@ -1,6 +1,9 @@
 """What a search finds."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from store.types import Chunk
 
@@ -29,9 +32,11 @@ class Hit:
 class Found:
     """The result of one search, and how far the index had followed the index log when it was asked.
 
-    `reason` says why there is no hit, where that is known.
+    `reason` says why there is no hit, where that is known; `query_vector` is what the query was embedded as,
+    None where it was not.
     """
 
     hits: tuple[Hit, ...]
     index_position: int
     reason: str | None = None
+    query_vector: NDArray[np.float32] | None = field(default=None, compare=False)

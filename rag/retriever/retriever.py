@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -63,6 +64,15 @@ class QueryEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension)`."""
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """What both indexes found, and what the query was embedded as; None where it was not."""
+
+    keyword: Ranking
+    vector: Ranking
+    query_vector: NDArray[np.float32] | None
 
 
 class Retriever:
@@ -139,12 +149,13 @@ class Retriever:
                 return Found((), index.position, self._why_nothing(corpus, filters, reader))
             allowed = _both(allowed, matching)
         candidates = max(MIN_CANDIDATES, CANDIDATES_PER_HIT * top_k)
-        keyword, vector = self._rank(index, text, candidates, allowed, mode)
+        ranked = self._rank(index, text, candidates, allowed, mode)
+        keyword, vector = ranked.keyword, ranked.vector
         fused = _fuse(keyword, vector, mode, settings)
         position = index.position
         hits = self._hits(fused, top_k, _scores(keyword), _scores(vector), corpus=corpus, reader=reader)
         reason = None if hits else _why_no_hit(index, query, mode)
-        return Found(tuple(hits), position, reason)
+        return Found(tuple(hits), position, reason, ranked.query_vector)
 
     def rank(self, query: str, corpus: Corpus, candidates: int) -> tuple[Ranking, Ranking]:
         """Return the keyword and the vector ranking of a query, before they are fused.
@@ -155,7 +166,8 @@ class Retriever:
         """
         self._check_encoder(corpus)
         index = self._indexes.for_corpus(corpus)
-        return self._rank(index, clean(query), candidates, None, Mode.HYBRID)
+        ranked = self._rank(index, clean(query), candidates, None, Mode.HYBRID)
+        return ranked.keyword, ranked.vector
 
     def vocabulary(self, corpus: Corpus, reader: Reader | None = None) -> Vocabulary:
         """Return the words of a corpus; none where some of its documents are not for every reader.
@@ -167,21 +179,19 @@ class Retriever:
 
     def _rank(
         self, index: LocalIndex, query: str, candidates: int, allowed: NDArray[np.int64] | None, mode: Mode
-    ) -> tuple[Ranking, Ranking]:
-        def nearest() -> Ranking:
-            return index.search_vectors(self._encoder.encode([query])[0], candidates, allowed)
-
-        match mode:
-            case Mode.KEYWORD:
-                return index.search_keywords(query, candidates, allowed), nothing()
-            case Mode.VECTOR:
-                return nothing(), nearest()
+    ) -> _Ranked:
+        if mode is Mode.KEYWORD:
+            return _Ranked(index.search_keywords(query, candidates, allowed), nothing(), None)
+        if mode is Mode.VECTOR:
+            embedded = self._encoder.encode([query])[0]
+            return _Ranked(nothing(), index.search_vectors(embedded, candidates, allowed), embedded)
         keyword = self._beside.submit(index.search_keywords, query, candidates, allowed)
         try:
-            vector = nearest()
+            embedded = self._encoder.encode([query])[0]
+            vector = index.search_vectors(embedded, candidates, allowed)
         finally:
             wait([keyword])  # also where the vector failed: the index may be closed after this
-        return keyword.result(), vector
+        return _Ranked(keyword.result(), vector, embedded)
 
     def _visible(self, corpus: Corpus, reader: Reader | None) -> NDArray[np.int64] | None:
         """Return the chunks that the reader may see; None: all."""

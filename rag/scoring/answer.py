@@ -1,21 +1,22 @@
 """The scores of an answer, worked out at once, without a judge model; `docs/scores.md` says what they mean.
 
 All are between 0 and 1, more is better but for `unsupported_share`. What cannot be said of an answer, such as
-the groundedness of one that was withheld, is left out: a score is never NaN.
+the groundedness of one that was withheld, is left out, or comes without a value: a score is never NaN.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.evaluation.memorisation import ngrams
 from rag.generator.words import WORD, sentence_around
 from rag.scoring.features import Lexicon
 from rag.scoring.groundedness import GroundednessScorer
+from rag.scoring.novelty import novelty
+from rag.scoring.records import TrainingRecords
 from store.evaluations import Evaluation
 
 GROUNDEDNESS = "groundedness"
@@ -23,7 +24,6 @@ RELEVANCE = "answer_relevance"
 RETRIEVAL = "retrieval_confidence"
 ANSWERABILITY = "answerability"
 UNSUPPORTED = "unsupported_share"
-NOVELTY = "novelty"
 OVERALL = "overall"
 
 DESCRIPTIONS = {
@@ -32,7 +32,6 @@ DESCRIPTIONS = {
     RETRIEVAL: "How far the best passage answers the question.",
     ANSWERABILITY: "How probably the passages hold the answer.",
     UNSUPPORTED: "The share of the answer's sentences that their citations do not bear out.",
-    NOVELTY: "How much of the answer stands in what it was given rather than anywhere else.",
     OVERALL: "The geometric mean of groundedness, answerability and retrieval confidence.",
 }
 RULES = "1"
@@ -66,15 +65,31 @@ class AnswerToScore:
     relevance: tuple[float, ...]
     """How far each of the passages answers the question, between 0 and 1; empty where nobody judged."""
     answerable_probability: float | None
+    model: str = ""
+    """The name of what wrote the answer."""
+    question_vector: NDArray[np.float32] | None = field(default=None, compare=False)
+    """The question as the encoder sees it, where that is known already."""
 
 
 class AnswerScorer:
     """Scores answers; thread-safe."""
 
-    def __init__(self, groundedness: GroundednessScorer | None, encode: Encode) -> None:
-        """Without a classifier, groundedness is the share of a sentence's words that its evidence has."""
+    def __init__(
+        self,
+        groundedness: GroundednessScorer | None,
+        encode: Encode,
+        records: TrainingRecords | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            groundedness: without it, groundedness is the share of a sentence's words that its evidence has.
+            encode: gives unit vectors of texts.
+            records: of what models were trained on; without them novelty is not always known.
+        """
         self._classifier = groundedness
         self._encode = encode
+        self._records = records
         self._lexicon = Lexicon()
         self._version = "lexical-1" if groundedness is None else f"{groundedness.version}-{RULES}"
         self._threshold = 0.5 if groundedness is None else groundedness.calibration.threshold
@@ -108,9 +123,11 @@ class AnswerScorer:
         """Cosines of questions and answers, none below 0."""
         if not answers:
             return []
-        vectors = self._encode([t for answer in answers for t in (answer.question, _spoken(answer))])
-        cosines = (vectors[0::2].astype(np.float64) * vectors[1::2]).sum(axis=1)  # (n,)
-        return [_bounded(float(cosine)) for cosine in cosines]
+        asked = [answer.question for answer in answers if answer.question_vector is None]
+        vectors = iter(self._encode([*asked, *map(_spoken, answers)]))
+        questions = [next(vectors) if a.question_vector is None else a.question_vector for a in answers]
+        pairs = zip(questions, vectors, strict=True)
+        return [_bounded(float(np.dot(q.astype(np.float64), a))) for q, a in pairs]
 
     def _of_evidence(self, answer: AnswerToScore) -> list[Evaluation]:
         scores = []
@@ -128,7 +145,7 @@ class AnswerScorer:
         return [
             _evaluation(GROUNDEDNESS, _bounded(sum(grounded) / len(grounded)), self._version, details),
             _evaluation(UNSUPPORTED, unsupported, self._version, {"supported": borne_out}),
-            _novelty(answer),
+            novelty(_said(answer), _given(answer), answer.model, self._records),
         ]
 
     def _overall(self, scores: Sequence[Evaluation]) -> Evaluation:
@@ -138,8 +155,13 @@ class AnswerScorer:
         return _evaluation(OVERALL, _bounded(math.exp(sum(logs) / len(logs))), self._version, parts)
 
 
-def answer_to_score(question: str, body: Mapping[str, Any]) -> AnswerToScore:
-    """What the scores of an answer are worked out from, of the answer as the log has it."""
+def answer_to_score(
+    question: str, body: Mapping[str, Any], question_vector: NDArray[np.float32] | None = None
+) -> AnswerToScore:
+    """What the scores of an answer are worked out from, of the answer as the log has it.
+
+    `question_vector` is the question's, where the encoder has seen it already.
+    """
     hits = {hit["chunk_id"]: hit for hit in body["hits"]}
     citations = {citation["id"]: citation for citation in body["citations"]}
     sentences = []
@@ -156,6 +178,8 @@ def answer_to_score(question: str, body: Mapping[str, Any]) -> AnswerToScore:
         passages=tuple(f"{hit.get('title') or ''}\n{hit['text']}" for hit in body["hits"]),
         relevance=tuple(r for r in reranked if r is not None),
         answerable_probability=body.get("answerable_probability"),
+        model=body.get("model") or "",
+        question_vector=question_vector,
     )
 
 
@@ -171,21 +195,20 @@ def _evidence(citation: Mapping[str, Any], hit: Mapping[str, Any] | None) -> str
     return f"{hit.get('title') or ''}\n{text[first:last]}".strip()
 
 
+def _said(answer: AnswerToScore) -> str:
+    return " ".join(s.text for s in answer.sentences)
+
+
+def _given(answer: AnswerToScore) -> tuple[str, ...]:
+    """What an answer can come from; most do from what they cite."""
+    return (*(e for s in answer.sentences for e in s.evidence), answer.question, *answer.passages)
+
+
 def _spoken(answer: AnswerToScore) -> str:
-    text = " ".join(s.text for s in answer.sentences)
+    text = _said(answer)
     if len(WORD.findall(text)) >= SHORT_WORDS:
         return text
     return " ".join([text, *(e for s in answer.sentences for e in s.evidence[:1])])
-
-
-def _novelty(answer: AnswerToScore) -> Evaluation:
-    """How much of an answer stands in what it was given: what does not, may be remembered from training."""
-    said = ngrams(" ".join(s.text for s in answer.sentences))
-    left = set(said)
-    for text in (answer.question, *answer.passages):
-        left -= ngrams(text) if left else set()
-    value = 1 - len(left) / len(said) if said else 1.0
-    return _evaluation(NOVELTY, value, RULES, {"unexplained": len(left), "of": len(said)})
 
 
 def _evaluation(

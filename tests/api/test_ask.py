@@ -44,6 +44,7 @@ def test_answer_has_exactly_the_promised_fields(reader: httpx.Client, handbook: 
         "index_position",
         "query",
         "query_changes",
+        "not_scored",
     }
     hit = answer["hits"][0]
     assert {"chunk_id", "document_id", "source", "text", "start", "end", "scores"} <= set(hit)

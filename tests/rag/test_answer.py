@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from rag.generator.passages import Passage
 from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.retriever.retriever import Retriever
 from rag.retriever.widen import Expand
+from rag.scoring.answer import AnswerScorer
 from store import conversations, corpora, documents
 from store.errors import UnknownCorpusError, UnknownSessionError
 from store.index.local import LocalIndexes
@@ -104,6 +106,27 @@ def test_an_answer_is_logged_whole(answerer: Answerer) -> None:
     assert logged.citations[0].quote == "hens"
     assert logged.parameters["top_k"] == 2
     assert set(logged.timings_ms) == {"retrieve", "generate", "cite", "score", "total"}
+
+
+class Inventive(ScriptedGenerator):
+    """Says what no passage has."""
+
+    def generate(self, *args: Any, **named: Any) -> Generated:
+        return Generated("blue unicorns", (), self.probability, -1.0, (), None)
+
+
+def test_why_a_score_is_not_there_is_told_and_logged(answerer: Answerer) -> None:
+    scored = Answerer(
+        answerer.database,
+        answerer.retriever,
+        Inventive,
+        load_scorer=lambda: AnswerScorer(None, ENCODER.encode),
+    )
+    answer = ask(scored)
+    assert "novelty" not in answer.scores and "unsupported_share" in answer.scores
+    assert answer.not_scored == {"novelty": "no records of training data are at hand"}
+    with answerer.database.transaction() as session:
+        assert conversations.get_response(session, answer.response_id).body["not_scored"] == answer.not_scored
 
 
 def test_an_unlikely_answer_is_withheld(answerer: Answerer) -> None:

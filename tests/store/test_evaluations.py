@@ -34,3 +34,23 @@ def test_definition_that_was_archived_or_means_another_thing_takes_none(
     response_id = conversations.record_response(session, new_response(session, corpus), said)
     evaluations.record_again(session, response_id, said)
     assert scores.of_response(session, response_id) == []
+
+
+def test_score_that_is_not_known_any_more_leaves_only_its_history(session: Session, corpus: Corpus) -> None:
+    unknown = Evaluation("novelty", None, "2", unknown="no record")
+    response_id = conversations.record_response(
+        session,
+        new_response(session, corpus),
+        [Evaluation("novelty", 0.5, "1"), Evaluation("overall", 1, "1")],
+    )
+    evaluations.record_again(session, response_id, [unknown, Evaluation("overall", 0.5, "1")])
+    assert [s.definition for s in scores.of_response(session, response_id)] == ["overall"]
+    history = scores.of_response(session, response_id, history=True)
+    assert [s.value for s in history if s.definition == "novelty"] == [0.5]
+
+
+def test_nothing_is_stored_or_defined_of_a_score_that_is_not_known(session: Session, corpus: Corpus) -> None:
+    unknown = Evaluation("novelty", None, "2", unknown="no record")
+    response_id = conversations.record_response(session, new_response(session, corpus), [unknown])
+    assert scores.of_response(session, response_id, history=True) == []
+    assert score_definitions.page(session, after=None, limit=9) == []

@@ -72,16 +72,30 @@ async function judged(response) {
   const [{ scores }, { corrections }] = await Promise.all([call(`${path}/scores`), call(`${path}/corrections`)]);
   const by = (score) => (score.source === "evaluator" ? `${score.evaluator} ${score.evaluator_version}` : score.user ?? score.source);
   const value = (score) => (typeof score.value === "number" ? number(score.value, 3) : String(score.value));
+  const given = new Set(scores.map((score) => score.definition));
+  const unknown = Object.entries(response.body.not_scored ?? {}).filter(([name]) => !given.has(name));
+  const rows = [
+    ...scores.map((score) => [score.definition, value(score), score.source, by(score), explanation(score)]),
+    ...unknown.map(([name, reason]) => [name, "not known", "", "", reason])];
   return [
-    scores.length ? h("section", {}, h("h2", {}, "Scores"), table("Scores", ["Score", "Value", "Source", "By", "Explanation"],
-      scores.map((score) => [score.definition, value(score), score.source, by(score), explanation(score)]))) : "",
+    rows.length ? h("section", {}, h("h2", {}, "Scores"), table("Scores", ["Score", "Value", "Source", "By", "Explanation"], rows)) : "",
     corrections.map((correction) => h("section", {}, h("h2", {}, `Corrected by ${correction.user}`),
       difference(correction.original, correction.answer), correction.comment ? h("p", {}, correction.comment) : null,
       h("ul", {}, correction.spans.map((span) => h("li", {}, h("a", { href: documentLink(span) }, h("q", {}, span.quote))))))),
   ].flat();
 }
 
-function explanation({ comment, details }) {
+const TOLD = { // what the details of our own scores say, in words
+  groundedness: ({ sentences, threshold }) => `By sentence: ${sentences.map((p) => number(p, 2)).join(", ")}. Supported from ${number(threshold, 2)} on.`,
+  unsupported_share: ({ supported }) => `${supported.filter(Boolean).length} of ${supported.length} sentences are supported.`,
+  novelty: ({ of, unexplained, in_training_data: remembered }) => remembered === undefined ? null : // version 1
+    `Of ${of} sequences of words ${of - unexplained} stand in what was given, ${remembered} only in the training data, ${unexplained - remembered} in neither.`,
+  overall: (parts) => `Of ${Object.entries(parts).map(([name, part]) => `${name.replaceAll("_", " ")} ${number(part, 2)}`).join(", ")}.`,
+};
+
+function explanation({ definition, source, comment, details }) {
+  const told = source === "evaluator" && details ? TOLD[definition]?.(details) : null;
+  if (told) return h("span", { class: "note" }, told);
   const facts = Object.entries(details ?? {}).map(([name, value]) => `${name.replaceAll("_", " ")}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
   return [comment ? h("p", {}, comment) : null, facts.length ? h("span", { class: "note" }, facts.join("; ")) : null];
 }
