@@ -67,7 +67,7 @@ class TrainingRecord:
 def hashes_of(sequences: Collection[str]) -> NDArray[np.uint32]:
     """The hash of each sequence, `(n,) uint32`."""
     digests = b"".join(hashlib.blake2b(s.encode(), digest_size=4).digest() for s in sequences)
-    return np.frombuffer(digests, "<u4") >> (32 - BITS)
+    return (np.frombuffer(digests, "<u4") >> (32 - BITS)).astype(np.uint32)
 
 
 def files_behind(description: Mapping[str, Any]) -> list[TrainedFile]:

@@ -150,7 +150,8 @@ class AnswerScorer:
 
     def _overall(self, scores: Sequence[Evaluation]) -> Evaluation:
         """The geometric mean of what speaks for the answer."""
-        parts = {s.name: s.value for s in scores if s.name in (GROUNDEDNESS, ANSWERABILITY, RETRIEVAL)}
+        told = (GROUNDEDNESS, ANSWERABILITY, RETRIEVAL)
+        parts = {s.name: s.value for s in scores if s.name in told and s.value is not None}
         logs = [math.log(max(LEAST, value)) for value in parts.values()]
         return _evaluation(OVERALL, _bounded(math.exp(sum(logs) / len(logs))), self._version, parts)
 
