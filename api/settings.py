@@ -136,6 +136,8 @@ class Settings(BaseSettings):
     """How long a server that is stopped goes on with the requests that it has."""
     silent_after_s: float = Field(30.0, gt=0, le=3600)
     """After how much silence in the middle of a request or response a connection is closed."""
+    keep_alive_s: int = Field(75, ge=1, le=3600)
+    """How long a connection may rest between two requests."""
     heartbeat_s: float = Field(15.0, gt=0, le=3600)
     """How long a streamed answer may be silent before a heartbeat is sent."""
     stream_grace_s: float = Field(5.0, ge=0, le=600)

@@ -49,6 +49,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         http=patient_for(settings.silent_after_s),
+        timeout_keep_alive=settings.keep_alive_s,
         log_config=None,
         access_log=False,
     )

@@ -128,6 +128,7 @@ def _run(application: "Application", listening: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(settings, application, serve_many_threads),
         http=patient_for(settings.silent_after_s),
+        timeout_keep_alive=settings.keep_alive_s,
         ws="none",
         log_config=None,
         access_log=False,

@@ -26,6 +26,7 @@ from api import build as building
 from api.app import create_app
 from api.build import Application, build
 from api.cli import main
+from api.connections import patient_for
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
 from api.settings import Settings, load_settings, shipped_checkpoint, shipped_scorer
@@ -164,7 +165,8 @@ def serving(settings: Settings, application: Application | None) -> Iterator[str
 @contextmanager
 def serving_app(app: FastAPI) -> Iterator[str]:
     """A server of this application; gives its URL."""
-    server = PromptServer(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    config = uvicorn.Config(app, port=0, http=patient_for(60.0), log_config=None, access_log=False)
+    server = PromptServer(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -1,25 +1,21 @@
 """Too many questions, clients that go or say nothing, and a server that stops: over real HTTP."""
 
 import asyncio
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from api.app import create_app
 from api.build import Application
-from api.connections import patient_for
 from api.settings import Settings
 from rag.generator.generate import Asked, Generated, LocalGenerator
 from tests.api.conftest import assert_problem, serving_app
@@ -148,80 +144,3 @@ def test_stopping_server_finishes_the_answers_that_are_in_work(
         with pytest.raises(httpx.ConnectError):
             server.http.get("/health")
     parts.close()
-
-
-@contextmanager
-def impatient(app: Any, silent_after_s: float) -> Iterator[int]:
-    """A server with the connections of `rag serve`; gives its port."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, http=patient_for(silent_after_s)))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        thread.join(0.01)
-    yield listening.getsockname()[1]
-    server.should_exit = True
-    thread.join()
-    listening.close()
-
-
-def is_closed(connection: socket.socket) -> bool:
-    """Whether the server closes it in time, without a word."""
-    connection.settimeout(20)
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True
-
-
-def test_body_does_not_wait_for_word_of_its_head(settings: Settings, application: Application) -> None:
-    with impatient(create_app(settings, application), 60.0) as port, httpx.Client(timeout=60) as client:
-        took_s = []
-        for _ in range(40):
-            begun = time.perf_counter()
-            client.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-            took_s.append(time.perf_counter() - begun)
-    assert min(took_s[20:]) < 0.035  # a system that waits does so for 40 ms
-
-
-def test_silent_connections_block_nobody_and_are_closed(settings: Settings, application: Application) -> None:
-    begun_head = b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "
-    begun_body = b"POST /v1/ask HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
-    with impatient(create_app(settings, application), 1.0) as port:
-        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
-        for number, connection in enumerate(silent):
-            connection.sendall((b"", begun_head, begun_body)[number % 3])
-        assert httpx.get(f"http://127.0.0.1:{port}/health", timeout=20).status_code == 200
-        # A body that stays away may be refused for want of a key before its time is over.
-        assert all(is_closed(connection) for number, connection in enumerate(silent) if number % 3 < 2)
-        for connection in silent:
-            connection.close()
-
-
-def test_slow_client_that_goes_on_is_served(settings: Settings, application: Application) -> None:
-    with (
-        impatient(create_app(settings, application), 5.0) as port,
-        socket.create_connection(("127.0.0.1", port)) as slow,
-    ):
-        slow.settimeout(20)
-        for piece in (b"GET /hea", b"lth HTTP/1.1\r\nHo", b"st: x\r\n", b"\r\n"):
-            slow.sendall(piece)
-            time.sleep(0.1)
-        assert slow.recv(100).startswith(b"HTTP/1.1 200")
-
-
-def test_client_that_takes_nothing_is_let_go(settings: Settings) -> None:
-    ended = threading.Event()
-
-    async def talk_much(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _ in range(500):  # more than any buffer on the way holds
-            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
-        ended.set()
-
-    with impatient(talk_much, 0.5) as port, socket.create_connection(("127.0.0.1", port)) as deaf:
-        deaf.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert ended.wait(20)

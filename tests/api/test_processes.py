@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -77,13 +78,19 @@ def server(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.
 def test_server_says_where_it_is_and_stops_in_order(
     environment: dict[str, str], number: signal.Signals
 ) -> None:
-    with server(environment, "--json") as process:
+    with server({**environment, "RAG_KEEP_ALIVE_S": "1"}, "--json") as process:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         assert httpx.get(f"{told['url']}/health", timeout=60).status_code == 200
         assert httpx.get(told["docs"], timeout=60).status_code == 200
+        with socket.create_connection(("127.0.0.1", int(told["url"].rpartition(":")[2]))) as kept:
+            kept.settimeout(20)
+            kept.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            while kept.recv(1000):  # until it has rested as long as it may
+                pass
         process.send_signal(number)
-        assert process.wait(30) == 0
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 0, errors
 
 
 @pytest.mark.slow
