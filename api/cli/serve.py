@@ -2,9 +2,11 @@
 
 import logging
 import math
+import os
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -40,30 +42,26 @@ def serve(
     from api.audit import record_start
     from api.tls import check_tls
 
-    with (
-        running(
-            data_dir,
-            log_level="INFO",
-            host=host,
-            port=port,
-            share_port=share_port,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-        ) as application,
-        _listen(application.settings) as listening,
-    ):
-        check_tls(application.settings)
-        url = _url(listening, application.settings)
-        record_start(application.database, application.settings, url)
-        if as_json:
-            print_json({"url": url, "docs": f"{url}/docs"})
-        else:
-            print(f"Groundwork serves at {url}  (documentation: {url}/docs; Ctrl-C stops it)")
-            print("Requests need a key: rag keys create --role reader", flush=True)
-        # The server raises the signal that stopped it once more when it is done.
-        signal.signal(signal.SIGINT, _done)
-        signal.signal(signal.SIGTERM, _done)
-        _run(application, listening)
+    given = {"host": host, "port": port, "share_port": share_port, "tls_cert": tls_cert, "tls_key": tls_key}
+    try:
+        with (
+            running(data_dir, log_level="INFO", **given) as application,
+            _listen(application.settings) as listening,
+        ):
+            check_tls(application.settings)
+            url = _url(listening, application.settings)
+            record_start(application.database, application.settings, url)
+            if as_json:
+                print_json({"url": url, "docs": f"{url}/docs"})
+            else:
+                print(f"Groundwork serves at {url}  (documentation: {url}/docs; Ctrl-C stops it)")
+                print("Requests need a key: rag keys create --role reader", flush=True)
+            # The server raises the signal that stopped it once more when it is done.
+            signal.signal(signal.SIGINT, _done)
+            signal.signal(signal.SIGTERM, _done)
+            _run(application, listening)
+    except _Stopped:
+        _leave()
 
 
 def migrate(data_dir: DataDir = None, as_json: AsJson = False) -> None:
@@ -140,5 +138,20 @@ def _run(application: "Application", listening: socket.socket) -> None:
     uvicorn.Server(config).run(sockets=[listening])
 
 
+class _Stopped(BaseException):
+    """The server has ended in order, as it was asked to."""
+
+
 def _done(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(0)
+    raise _Stopped
+
+
+def _leave() -> None:
+    """End the process, at once where models are still being loaded, which cannot be broken off.
+
+    Python would take such a thread's interpreter away in the middle of C++, which ends as a crash.
+    """
+    if any(thread.daemon and thread.is_alive() for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
