@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ingest.inputs import Input
 from ingest.reader_process import Reading, Retried
-from ingest.readers import Problem, ProblemKind, RawDocument
+from ingest.readers import Problem, ProblemKind, RawDocument, Remark
 from ingest.worker import Begun, Ended, GivenUp, Items
 from store.job_documents import DocumentOutcome, JobDocument
 
@@ -20,8 +20,8 @@ class Batch:
 
     documents: list[RawDocument] = field(default_factory=list)
     noted: dict[tuple[str, int], JobDocument] = field(default_factory=dict)
-    repeated: dict[str, str] = field(default_factory=dict)
-    """Why a document has another source than it came with, by the new one."""
+    remarks: dict[str, Remark] = field(default_factory=dict)
+    """What has to be said of documents, by their sources."""
     begun: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     characters: int = 0
@@ -113,6 +113,8 @@ class Gatherer:
             self._note(_outcome(Problem(shortened, None, ProblemKind.MALFORMED, reason)))
         else:
             document = self._distinct(item)
+            if document.remark is not None:
+                self._batch.remarks[document.source] = document.remark
             self._batch.documents.append(document)
             self._batch.characters += len(document.text)
 
@@ -128,10 +130,9 @@ class Gatherer:
         self._seen.add(key)
         if source == document.source:
             return document
-        self._batch.repeated[source] = (
-            f"an earlier record has the same id, so this one is {source!r}; use --id-field for another"
-        )
-        return replace(document, source=source)
+        reason = f"an earlier record has the same id, so this one is {source!r}; use --id-field for another"
+        remark = Remark(ProblemKind.REPEATED, reason)
+        return replace(document, source=source, remark=document.remark or remark)
 
 
 def _outcome(problem: Problem) -> JobDocument:

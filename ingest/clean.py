@@ -17,6 +17,8 @@ def normalise(text: str) -> str:
     newline, cuts spaces at line ends, leaves at most two empty lines in a row and strips both ends.
     Half surrogates, which JSON can carry and UTF-8 cannot, become U+FFFD.
     """
+    if text.isascii() and text.isprintable():  # most fields of records; there is nothing but spaces to cut
+        return text.strip()
     text = _SURROGATES.sub("\ufffd", text)
     text = _LINE_BREAKS.sub("\n", text)
     text = _CONTROLS.sub("", text)  # before NFC: removing one may bring a letter and its accent together

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from ingest.anonymize import Anonymizer
 from ingest.batches import Batch, Gatherer
 from ingest.clean import sha256
+from ingest.compare import is_copy, is_unchanged
 from ingest.corpus_settings import CorpusSettings
 from ingest.cuts import ChunkSize
 from ingest.deduplicate import Text, deduplicate
-from ingest.ingest import Embed, is_copy, is_unchanged
+from ingest.ingest import Embed
 from ingest.inputs import Inputs, Scope, find_inputs
 from ingest.job_rows import is_damaged
 from ingest.limits import Limits

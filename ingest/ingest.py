@@ -4,10 +4,8 @@ Documents travel in batches, each stored in one transaction together with what i
 is `ingest.reader_process`'s, and what becomes of a job as a whole is told in `ingest.job_run`.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +14,17 @@ from sqlalchemy.orm import Session
 from ingest.anonymize import Anonymizer
 from ingest.boilerplate import Pages, find_boilerplate, leave_out
 from ingest.boilerplate import paragraphs as find_paragraphs
-from ingest.clean import sha256
+from ingest.compare import Comparer, new_document
 from ingest.corpus_settings import CorpusSettings
 from ingest.deduplicate import Text, deduplicate
 from ingest.errors import AnonymizerError, EmbeddingError
-from ingest.labels import LANGUAGE, PathPattern, front_matter, language_of, path_labels
+from ingest.labels import PathPattern, front_matter, path_labels
 from ingest.options import IngestOptions
 from ingest.quality import reason_to_refuse
 from ingest.readers import ProblemKind, RawDocument
 from ingest.split import Outline, Tokens, split_all
-from ingest.stages import Beside, Chunked, Compared, Counted, Embedding, Fresh, Outcome
-from store import access_lists, documents, near_duplicates, paragraphs, vault, visibility
+from ingest.stages import Chunked, Counted, Embedding, Fresh, Outcome, Prepared
+from store import access_lists, documents, near_duplicates, paragraphs, vault
 from store.index.search_text import search_text
 from store.job_documents import DocumentOutcome
 from store.near_duplicates import Candidate
@@ -34,12 +32,10 @@ from store.places import places_between
 from store.postgres import Database
 from store.types import (
     Corpus,
-    Document,
     DocumentStatus,
     DocumentWithChunks,
     Float16Vector,
     NewChunk,
-    NewDocument,
 )
 from store.vault import NewEntry
 
@@ -49,8 +45,6 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 _MARKDOWN = "text/markdown"
 _SLICE = 64  # chunks that are embedded without a look at anything else: about a second
-NOT_YOURS = "another document has this source, and you may not change it; send yours under another source"
-"""Why a document is refused that would replace a hidden one."""
 
 Note = Callable[[Session, Sequence[Outcome]], None]
 """Is called with the outcomes of documents, in the transaction that stores these."""
@@ -85,16 +79,14 @@ class Journey:
             raise AnonymizerError(corpus.name)
         self._patterns = [PathPattern(pattern) for pattern in self._settings.labels.paths]
         self._anonymizer = anonymizer if self._settings.anonymize.kinds else None
+        self._comparer = Comparer(corpus, database, options, self._settings)
         self.stage = "begin"
 
-    def take(self, batch: Sequence[RawDocument], note: Note) -> Generator[Embedding]:
-        """Takes documents to their end: only what is new or changed is split and embedded.
-
-        Gives how far the embedding is, now and then; whoever goes no further leaves the batch as it was.
+    def compare(self, batch: Sequence[RawDocument]) -> Prepared:
+        """Makes documents ready to be stored, and tells what there is to do with them.
 
         Raises:
-            EmbeddingError: `embed` gave something else than finite vectors of the corpus's dimension.
-            DatabaseUnavailableError: PostgreSQL went away; nothing of the batch is stored.
+            DatabaseUnavailableError: PostgreSQL went away.
         """
         # What changes a text, or refuses a document, has its place before the comparison: hashes are of what
         # is stored. What looks for likenesses comes after it, and what leaves out chunks after the splitting.
@@ -105,16 +97,25 @@ class Journey:
         self.stage = "anonymize"
         anonymous, entries = self._anonymized(good)
         self.stage = "compare"
-        compared = self._compare(anonymous)
+        return Prepared(self._comparer.compare(anonymous), refused, entries)
+
+    def take(self, prepared: Prepared, note: Note) -> Generator[Embedding]:
+        """Takes documents to their end: only what is new or changed is split and embedded.
+
+        Gives how far the embedding is, now and then; whoever goes no further leaves the batch as it was.
+
+        Raises:
+            EmbeddingError: `embed` gave something else than finite vectors of the corpus's dimension.
+            DatabaseUnavailableError: PostgreSQL went away; nothing of the batch is stored.
+        """
         self.stage = "deduplicate"
-        fresh = self._deduplicate(compared.fresh)
+        fresh = self._deduplicate(prepared.compared.fresh)
         self.stage = "split"
         chunked, counted = self._without_boilerplate(self._split(fresh))
         self.stage = "embed"
         embedded = yield from self._embed_chunks(chunked)
         self.stage = "store"
-        beside = Beside(refused, entries, counted)
-        self._store(compared, embedded, beside, note)
+        self._store(prepared, embedded, counted, note)
 
     def check_encoder(self) -> None:
         """Embeds a word; raises what the encoder raises when it fails on any text."""
@@ -140,66 +141,12 @@ class Journey:
                 refused.append(Outcome(document.source, outcome, kind=ProblemKind.REFUSED, reason=reason))
         return good, refused
 
-    def _in_its_language(self, document: RawDocument, old: Document | None = None) -> RawDocument:
-        """Returns the document with its language; an unchanged one has what it had."""
-        if not self._settings.labels.language or LANGUAGE in document.metadata:
-            return document
-        code = language_of(document.text) if old is None else old.metadata.get(LANGUAGE)
-        return document if code is None else replace(document, metadata={**document.metadata, LANGUAGE: code})
-
     def _anonymized(self, batch: Sequence[RawDocument]) -> tuple[list[RawDocument], list[NewEntry]]:
         """Returns the documents with pseudonyms for personal data, and what these stand for."""
         if self._anonymizer is None:
             return list(batch), []
         done = [self._anonymizer.document(document) for document in batch]
         return [one.document for one in done], [entry for one in done for entry in one.entries]
-
-    def _compare(self, batch: Sequence[RawDocument]) -> Compared:
-        """Tells what is new or changed from what is stored already, by its hash."""
-        compared = Compared()
-        with self._database.transaction() as session:
-            batch = self._permitted(session, batch, compared)
-            hashes = [sha256(document.text) for document in batch]
-            known = documents.known(session, self._corpus.id, [document.source for document in batch])
-            changed = [
-                digest
-                for document, digest in zip(batch, hashes, strict=True)
-                if not is_unchanged(document, digest, known.get(document.source))
-            ]
-            originals = documents.by_sha256(session, self._corpus.id, changed) if changed else {}
-        twins: set[str] = set()
-        for document, digest in zip(batch, hashes, strict=True):
-            old = known.get(document.source)
-            listed = self._options.readers is not None or (old is not None and old.restricted)
-            if old is not None and is_unchanged(document, digest, old):
-                compared.unchanged.append(document)
-                if self._options.readers is not None:
-                    compared.relisted.append(old.id)
-                new = self._in_its_language(document, old)
-                if _label(new) != _label(old) or self._options.origin != old.origin:
-                    compared.relabelled.append((old, new))
-            elif listed:
-                compared.fresh.append(Fresh(self._in_its_language(document), digest, old, listed=True))
-            elif digest in twins or is_copy(originals.get(digest), old):
-                copy = self._new(self._in_its_language(document), digest)
-                compared.copies.append(DocumentWithChunks(copy, (), originals.get(digest)))
-            else:
-                twins.add(digest)
-                compared.fresh.append(Fresh(self._in_its_language(document), digest, old))
-        return compared
-
-    def _permitted(
-        self, session: Session, batch: Sequence[RawDocument], compared: Compared
-    ) -> list[RawDocument]:
-        """Returns the documents that replace nothing hidden from their sender, and notes the others."""
-        sources = [document.source for document in batch]
-        hidden = visibility.hidden_sources(session, self._corpus.id, sources, self._options.sender)
-        compared.forbidden.extend(
-            Outcome(source, DocumentOutcome.SKIPPED, kind=ProblemKind.REFUSED, reason=NOT_YOURS)
-            for source in sources
-            if source in hidden
-        )
-        return [document for document in batch if document.source not in hidden]
 
     def _deduplicate(self, fresh: Sequence[Fresh]) -> list[Fresh]:
         """Finds out what is nearly the same as something stored, or as something else of the batch.
@@ -270,7 +217,7 @@ class Journey:
         vectors.update(zip(missing, found, strict=True))
         return [
             DocumentWithChunks(
-                self._new(one.fresh.document, one.fresh.sha256),
+                new_document(one.fresh.document, one.fresh.sha256, self._options),
                 [
                     NewChunk(
                         span.start,
@@ -321,21 +268,22 @@ class Journey:
 
     def _store(
         self,
-        compared: Compared,
+        prepared: Prepared,
         embedded: Sequence[DocumentWithChunks],
-        beside: Beside,
+        counted: Counted | None,
         note: Note,
     ) -> None:
         """Stores a batch, what is kept beside it, and what is noted of it, in one transaction."""
+        compared, refused = prepared.compared, prepared.refused
         items = [*embedded, *compared.copies]
         with self._database.transaction() as session:
             written = documents.put_many(session, self._corpus.id, items) if items else []
             if self._anonymizer is not None:
-                vault.put(session, self._corpus.id, beside.entries, self._anonymizer.key)
-            if beside.counted is not None:
-                paragraphs.count(session, self._corpus.id, beside.counted.keys, beside.counted.holders)
-            if beside.refused:
-                known = documents.known(session, self._corpus.id, [one.source for one in beside.refused])
+                vault.put(session, self._corpus.id, prepared.entries, self._anonymizer.key)
+            if counted is not None:
+                paragraphs.count(session, self._corpus.id, counted.keys, counted.holders)
+            if refused:
+                known = documents.known(session, self._corpus.id, [one.source for one in refused])
                 documents.remove(session, self._corpus.id, [document.id for document in known.values()])
             for old, new in compared.relabelled:
                 documents.update_metadata(
@@ -343,24 +291,12 @@ class Journey:
                 )
             for document_id in compared.relisted:
                 access_lists.set_document_readers(session, document_id, self._options.readers)
-            outcomes = [Outcome(one.source, DocumentOutcome.UNCHANGED) for one in compared.unchanged]
+            outcomes = prepared.unchanged
             for item, document in zip(items, written, strict=True):
                 outcome = _OUTCOMES[document.status]
                 is_indexed = document.status == DocumentStatus.CURRENT
                 outcomes.append(Outcome(document.source, outcome, len(item.chunks) if is_indexed else 0))
-            note(session, [*outcomes, *beside.refused, *compared.forbidden])
-
-    def _new(self, document: RawDocument, digest: str) -> NewDocument:
-        return NewDocument(
-            document.source,
-            document.title,
-            document.text,
-            digest,
-            document.media_type,
-            document.metadata,
-            self._options.origin,
-            self._options.readers,
-        )
+            note(session, [*outcomes, *refused, *compared.forbidden])
 
 
 _OUTCOMES = {
@@ -368,26 +304,3 @@ _OUTCOMES = {
     DocumentStatus.DUPLICATE: DocumentOutcome.DUPLICATE,
     DocumentStatus.NEAR_DUPLICATE: DocumentOutcome.NEAR_DUPLICATE,
 }
-
-
-def is_unchanged(document: RawDocument, digest: str, old: Document | None) -> bool:
-    """Whether a document, whose text has this hash, has nothing new to be embedded."""
-    return old is not None and old.sha256 == digest and not _moves_title(document, old)
-
-
-def is_copy(original: UUID | None, old: Document | None) -> bool:
-    """Whether another document than the old one at this source is current with the text."""
-    return original is not None and (old is None or original != old.id)
-
-
-def _moves_title(document: RawDocument, old: Document) -> bool:
-    """Whether a title that is embedded with the chunks, or was, has changed.
-
-    Only records have such titles. One whose title field is gone is titled by its file's name instead.
-    """
-    in_path = bool(document.headings) and document.headings[0].start == document.headings[0].end
-    return (in_path or "#" in document.source) and document.title != old.title
-
-
-def _label(document: RawDocument | Document) -> tuple[str, str, Mapping[str, Any]]:
-    return document.title, document.media_type, dict(document.metadata)

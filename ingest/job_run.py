@@ -6,7 +6,6 @@ whoever goes on reads what the job has not noted as read, and stored documents c
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -22,11 +21,11 @@ from ingest.batches import Batch, Gatherer
 from ingest.errors import IngestError, JobStoppedError
 from ingest.ingest import Journey
 from ingest.inputs import Input, Inputs, Scope
-from ingest.job_rows import is_open, outcome_row, queued_row, with_all_attempts
+from ingest.job_rows import Notes, broken_row, gone_row, is_open, queued_row, with_all_attempts
 from ingest.options import JobRequest
 from ingest.prune import SOURCES_AT_ONCE, unseen
 from ingest.reader_process import Reading, Retried
-from ingest.readers import ProblemKind, RawDocument
+from ingest.readers import RawDocument
 from ingest.report import Progress, Report, Tally, report_of
 from ingest.stages import Embedding, Outcome
 from ingest.worker import Ended, GivenUp
@@ -44,6 +43,7 @@ _PARTIAL_BATCH_S = 2.0  # how long read documents wait for others that make a ba
 LOCK_S = 2.0
 """PostgreSQL may take this long to notice that a process has died."""
 _LOOK_S = 1.0  # how often a job that waits asks whether it is still wanted
+_NOTES_AT_ONCE = 2_000  # documents, of those that were stored before
 
 
 class Readings(Protocol):
@@ -106,6 +106,7 @@ class JobRun:
         self._bytes_done = self._bytes_total - sum(one.size_bytes for one in self._pending)
         self._bytes_stored = self._bytes_done
         self._embedding: Embedding | None = None
+        self._waiting = Notes()
         self._begun_at = self._looked_at = time.monotonic()
         self._wanted = Wanted.RUN
         self._settled = False
@@ -180,6 +181,7 @@ class JobRun:
             for _ in self._store(self._gatherer.take()):
                 yield self._progress()
         if not self._settled:
+            self._write_notes()
             for scope in self._scopes:
                 self._prune(scope)
             self._finish()
@@ -231,23 +233,12 @@ class JobRun:
 
     def _store_alone(self, document: RawDocument, batch: Batch) -> Iterator[None]:
         try:
-            yield from self._take(Batch([document], repeated=batch.repeated))
+            yield from self._take(Batch([document], remarks=batch.remarks))
         except (StoreError, IngestError):
             raise
         except Exception as error:
             self._blame(error)
-            # The message may quote the text: the trace has places and the class only.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            name = type(error).__name__
-            batch.noted[document.source, 0] = JobDocument(
-                document.source,
-                DocumentOutcome.FAILED,
-                kind=ProblemKind.INTERNAL,
-                stage=self._journey.stage,
-                reason=f"it could not be brought through the stage {self._journey.stage!r} ({name})",
-                trace=f"{frames}{name}",
-                attempts=1,
-            )
+            batch.noted[document.source, 0] = broken_row(document.source, self._journey.stage, error)
 
     def _blame(self, error: Exception) -> None:
         """Raises the error unless it can be a document's fault."""
@@ -258,49 +249,71 @@ class JobRun:
         self._journey.check_encoder()
 
     def _take(self, batch: Batch) -> Iterator[None]:
-        counted = self._tally.copy()
+        counted: Tally | None = None
 
         def note(session: Session, outcomes: Sequence[Outcome]) -> None:
-            self._embedding = None
-            self._wanted = self._note(session, batch, outcomes)
+            nonlocal counted
+            self._embedding, counted = None, self._tally.copy()
+            self._wanted = self._note(session, self._waiting.added(batch, outcomes))
 
         try:
-            if batch.documents:
-                for embedding in self._journey.take(batch.documents, note):
-                    self._embedding = embedding
-                    self._ask()
-                    if self._settled:
-                        return
-                    yield
-            else:
-                with self._database.transaction() as session:
-                    note(session, ())
+            prepared = self._journey.compare(batch.documents)
+            if prepared.is_stored:
+                self._wait_with(self._waiting.added(batch, prepared.unchanged))
+                return
+            for embedding in self._journey.take(prepared, note):
+                self._embedding = embedding
+                self._ask()
+                if self._settled:
+                    return
+                yield
         except BaseException:
-            self._tally = counted  # nothing of it was committed
+            self._tally = counted or self._tally  # nothing of it was committed
             raise
         finally:
             self._embedding = None
+        self._waiting = Notes()
         self._bytes_stored = self._bytes_done + self._gatherer.bytes_read
         self._heed()
 
-    def _note(self, session: Session, batch: Batch, outcomes: Sequence[Outcome]) -> Wanted:
-        """Notes what became of a batch, in the transaction that stores it; returns what is wanted next."""
-        rows = [*batch.noted.values(), *(outcome_row(outcome, batch) for outcome in outcomes)]
+    def _wait_with(self, notes: Notes) -> None:
+        """Keeps notes of what was stored before, to be written with more of their kind: a second at most."""
+        self._waiting = notes
+        self._bytes_stored = self._bytes_done + self._gatherer.bytes_read
+        if len(notes.rows) >= _NOTES_AT_ONCE:
+            self._write_notes()
+            self._heed()
+        else:
+            self._ask()
+
+    def _write_notes(self) -> None:
+        """Writes what waits, and how far the job is."""
+        counted = self._tally.copy()
+        try:
+            with self._database.transaction() as session:
+                self._wanted = self._note(session, self._waiting)
+        except BaseException:
+            self._tally = counted
+            raise
+        self._waiting = Notes()
+
+    def _note(self, session: Session, notes: Notes) -> Wanted:
+        """Notes what became of documents, in a transaction that stores them; returns what is wanted next."""
         before: Mapping[tuple[str, int], JobDocument] = {}
         if self._again:
-            before = job_documents.of_sources(session, self._job.id, [row.source for row in rows])
+            sources = list(dict.fromkeys(source for source, _ in notes.rows))
+            before = job_documents.of_sources(session, self._job.id, sources)
         written = []
-        for row in rows:
-            old = before.get((row.source, row.line))
+        for place, row in notes.rows.items():
+            old = before.get(place)
             if old is not None and row.status == DocumentOutcome.UNCHANGED and old.status in STORED:
                 continue  # this job stored it before it was interrupted
             written.append(with_all_attempts(row, old))
             self._tally.add(written[-1], old)
         job_documents.write(session, self._job.id, written)
-        job_documents.end(session, self._job.id, batch.ended)
-        job_documents.begin(session, self._job.id, sorted(set(batch.begun) - set(batch.ended)))
-        stored = bool(written)
-        return jobs.advance(session, self._job.id, self._token, self._standing(), stored=stored)
+        job_documents.end(session, self._job.id, notes.ended)
+        job_documents.begin(session, self._job.id, sorted(set(notes.begun) - set(notes.ended)))
+        return jobs.advance(session, self._job.id, self._token, self._standing(), stored=bool(written))
 
     def _look(self, waited_s: float) -> Iterator[None]:
         """While nothing comes: stores what is there already, and asks whether the job is still wanted."""
@@ -313,8 +326,7 @@ class JobRun:
         """Notes how far the job is, and asks whether it is still wanted, unless that was done just now."""
         if time.monotonic() - self._looked_at < _LOOK_S:
             return
-        with self._database.transaction() as session:
-            self._wanted = jobs.advance(session, self._job.id, self._token, self._standing(), stored=False)
+        self._write_notes()
         self._heed()
 
     def _heed(self) -> None:
@@ -341,17 +353,7 @@ class JobRun:
         """Notes what was gone before it could be read, and that the job is done."""
         job_id = self._job.id
         with self._database.transaction() as session:
-            missing = [
-                JobDocument(
-                    source,
-                    DocumentOutcome.FAILED,
-                    kind=ProblemKind.UNREADABLE,
-                    stage="read",
-                    reason="it was gone when the job came to it",
-                    attempts=1,
-                )
-                for source in job_documents.left_open(session, job_id)
-            ]
+            missing = [gone_row(source) for source in job_documents.left_open(session, job_id)]
             job_documents.write(session, job_id, missing)
             job_documents.forget_unchanged(session, self._job.corpus_id or 0, job_id)
             report = report_of(session, job_id, self._seconds())

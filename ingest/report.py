@@ -57,7 +57,8 @@ class Report:
     """What an ingestion did.
 
     `skipped` counts what folders hold that no reader claims. `problems` holds the first 1,000 failures
-    and the first 100 notes (kinds `skipped` and `repeated`); `problem_counts` counts all of them by kind.
+    and the first 100 notes (kinds `skipped` and `repeated`, and `scanned` of documents that lack some pages);
+    `problem_counts` counts all of them by kind.
     """
 
     job_id: UUID

@@ -71,12 +71,31 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What is stored with a batch beside its documents."""
+class Prepared:
+    """A batch that was compared, the documents that were not good enough, and what pseudonyms stand for."""
 
+    compared: Compared
     refused: Sequence[Outcome]
     entries: Sequence[NewEntry]
-    counted: Counted | None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether all of it is stored just as it came, so that there is nothing to do."""
+        compared = self.compared
+        return not (
+            self.refused
+            or self.entries
+            or compared.fresh
+            or compared.copies
+            or compared.relabelled
+            or compared.relisted
+            or compared.forbidden
+        )
+
+    @property
+    def unchanged(self) -> list[Outcome]:
+        """The outcomes of what has not changed."""
+        return [Outcome(one.source, DocumentOutcome.UNCHANGED) for one in self.compared.unchanged]
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,9 @@ def show(job_id: JobId, data_dir: DataDir = None, as_json: AsJson = False) -> No
 def list_documents(
     job_id: JobId,
     status: Annotated[str | None, typer.Option(help="Only these: failed, quarantined, done, …")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only those with such a problem or remark: scanned, malformed, …")
+    ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +71,7 @@ def list_documents(
     from api.schemas.jobs import JobDocumentView
 
     with running(data_dir) as application:
-        for document in _documents(application, job_id, status):
+        for document in _documents(application, job_id, status, kind):
             if as_json:
                 print_json(JobDocumentView.model_validate(document))
             else:
@@ -185,19 +188,26 @@ def _view(application: "Application", job_id: UUID) -> "JobView":
         return JobView.of(jobs.get(session, job_id))
 
 
-def _documents(application: "Application", job_id: UUID, status: str | None) -> "Iterator[JobDocument]":
+def _documents(
+    application: "Application", job_id: UUID, status: str | None, kind: str | None
+) -> "Iterator[JobDocument]":
+    from ingest.readers import ProblemKind
     from store import job_documents, jobs
     from store.job_documents import DocumentOutcome
 
     if status is not None and status not in set(DocumentOutcome):
         raise CommandError(f"--status {status!r} is none. Take one of: {', '.join(DocumentOutcome)}")
+    if kind is not None and kind not in set(ProblemKind):
+        raise CommandError(f"--kind {kind!r} is none. Take one of: {', '.join(ProblemKind)}")
     outcome = None if status is None else DocumentOutcome(status)
     after = None
     with application.database.transaction() as session:
         jobs.get(session, job_id)
     while True:
         with application.database.transaction() as session:
-            page = job_documents.page(session, job_id, after=after, limit=ROWS_AT_ONCE, outcome=outcome)
+            page = job_documents.page(
+                session, job_id, after=after, limit=ROWS_AT_ONCE, outcome=outcome, kind=kind
+            )
         yield from page
         if len(page) < ROWS_AT_ONCE:
             return

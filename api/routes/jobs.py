@@ -35,6 +35,7 @@ from api.schemas.jobs import (
 )
 from ingest.errors import UnknownMediaTypeError
 from ingest.jobs import retry as retry_documents
+from ingest.readers import ProblemKind
 from store import job_documents, jobs
 from store.errors import (
     EncoderMismatchError,
@@ -146,22 +147,28 @@ def list_job_documents(
     key: ReaderKey,
     paging: Paged,
     status: Annotated[DocumentOutcome | None, Query(description="only these")] = None,
+    kind: Annotated[ProblemKind | None, Query(description="only those with such a problem or remark")] = None,
 ) -> Any:
-    """What became of each source of a job, in the order of the sources; failures say why."""
+    """What became of each source of a job, in the order of the sources; failures say why.
+
+    A document that was read but for some pages is no failure: its kind is `scanned`, its reason says which.
+    """
     with parts.database.transaction() as session:
         jobs.get(session, job_id, key.reader)
 
     def fetch(after: str | None, limit: int) -> Batch[JobDocumentView]:
         place = None if after is None else _document_place(after)
         with parts.database.transaction() as session:
-            found = job_documents.page(session, job_id, after=place, limit=limit + 1, outcome=status)
+            found = job_documents.page(
+                session, job_id, after=place, limit=limit + 1, outcome=status, kind=kind
+            )
         last = found[limit - 1] if len(found) > limit else None
         views = [JobDocumentView.model_validate(document) for document in found[:limit]]
         return Batch(views, None if last is None else f"{last.line} {last.source}")
 
     return paging.give(
         f"jobs/{job_id}/documents",
-        {"status": status},
+        {"status": status, "kind": kind},
         fetch,
         lambda views, cursor: JobDocumentsView(documents=views, next=cursor),
     )

@@ -7,6 +7,7 @@ from ingest.readers.document import (
     RawDocument,
     Reading,
     ReadOptions,
+    Remark,
 )
 from ingest.readers.files import SUFFIXES, file_source, media_type_of, read, unsupported
 
@@ -18,6 +19,7 @@ __all__ = [
     "RawDocument",
     "ReadOptions",
     "Reading",
+    "Remark",
     "file_source",
     "media_type_of",
     "read",

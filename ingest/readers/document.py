@@ -27,24 +27,6 @@ class Heading:
     title: str
 
 
-@dataclass(frozen=True)
-class RawDocument:
-    """A document as a reader gives it; `text` is normalised (see `ingest.clean`) and never empty.
-
-    `places` say where in the file it stands, in order. `position` counts the bytes of the file that had been
-    read when the document was complete.
-    """
-
-    source: str
-    title: str
-    text: str
-    media_type: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    headings: tuple[Heading, ...] = ()
-    position: int = 0
-    places: tuple[Place, ...] = ()
-
-
 def part_source(source: str, name: str) -> str:
     """Returns what a part of a file is known by: its name as the fragment, or below the part it stands in."""
     return f"{source}{'/' if '#' in source else '#'}{quote(name, safe=_FRAGMENT)}"
@@ -72,7 +54,7 @@ class ProblemKind(StrEnum):
     REPEATED = "repeated"
     """A record with the id of an earlier one: stored under another source, no failure."""
     SCANNED = "scanned"
-    """Pages or pictures whose text could not be recognised; what else the file holds is a document."""
+    """Pages or pictures whose text could not be recognised; a document may have them beside others."""
     SKIPPED = "skipped"
     """A file in a folder that no reader claims: no failure."""
     TOO_LARGE = "too_large"
@@ -80,6 +62,33 @@ class ProblemKind(StrEnum):
     UNSAFE = "unsafe"
     """An archive that is made to do harm, or looks like it."""
     UNSUPPORTED = "unsupported"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What has to be said of a document although it was read: no failure."""
+
+    kind: ProblemKind
+    reason: str
+
+
+@dataclass(frozen=True)
+class RawDocument:
+    """A document as a reader gives it; `text` is normalised (see `ingest.clean`) and never empty.
+
+    `places` say where in the file it stands, in order. `position` counts the bytes of the file that had been
+    read when the document was complete. `remark` tells what of the file is not in it.
+    """
+
+    source: str
+    title: str
+    text: str
+    media_type: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    headings: tuple[Heading, ...] = ()
+    position: int = 0
+    places: tuple[Place, ...] = ()
+    remark: Remark | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pypdfium2.raw as pdfium
 from ingest.clean import normalise_line
 from ingest.readers.bytes import UnfitTextError
 from ingest.readers.compose import Composer
-from ingest.readers.document import Problem, ProblemKind, RawDocument, Reading, ReadOptions
+from ingest.readers.document import Problem, ProblemKind, RawDocument, Reading, ReadOptions, Remark
 from ingest.readers.packages import encrypted, local_file, parsing
 from ingest.readers.page_layout import Block, arrange
 from ingest.readers.pdf_pages import PDFIUM, has_picture, picture_of, read_segments
@@ -56,7 +56,10 @@ class _Content:
 
 
 def read_pdf(path: Path, options: ReadOptions, source: str, title: str) -> Reading:
-    """Gives the file as one document, and a problem where pages are scanned and cannot be read."""
+    """Gives the file as one document, with a remark on scanned pages that cannot be read.
+
+    If there are no others, that is a problem.
+    """
     with local_file(path, options) as local:
         content = _content(local, options)
         content, unread = _recognised(content, local, options)
@@ -65,10 +68,10 @@ def read_pdf(path: Path, options: ReadOptions, source: str, title: str) -> Readi
     except UnfitTextError as error:
         if not unread or error.kind != ProblemKind.EMPTY:
             raise
+        yield Problem(source, None, ProblemKind.SCANNED, _left_out(unread, options))
     else:
-        yield document
-    if unread:
-        yield _scanned(unread, source, options)
+        remark = Remark(ProblemKind.SCANNED, _left_out(unread, options)) if unread else None
+        yield replace(document, remark=remark)
 
 
 def _content(path: Path, options: ReadOptions) -> _Content:
@@ -225,13 +228,12 @@ def _letters(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def _scanned(unread: Sequence[int], source: str, options: ReadOptions) -> Problem:
+def _left_out(unread: Sequence[int], options: ReadOptions) -> str:
     shown = ", ".join(str(number + 1) for number in unread[:_SHOWN_PAGES])
     more = ", …" if len(unread) > _SHOWN_PAGES else ""
     why = "Tesseract could not read them" if can_recognise(options) else missing(options)
     are = "1 page is a picture" if len(unread) == 1 else f"{len(unread):,} pages are pictures"
-    reason = f"{are} without text ({shown}{more}) and left out: {why}"
-    return Problem(source, None, ProblemKind.SCANNED, reason)
+    return f"{are} without text ({shown}{more}) and left out: {why}"
 
 
 def _date(stated: str) -> str:

@@ -100,10 +100,11 @@ def document_of(file: RecordFile, record: Mapping[str, Any], line: int, position
     title_field = file.title_field(record, text_field)
     title = normalise_line(record[title_field]) if title_field else ""
     source = file.source_of(record, line)
+    elsewhere = {text_field, title_field, file.id_field(record)}
     metadata = {
         key: kept
         for key, value in _flat(record)
-        if key not in {text_field, title_field, file.id_field(record)} and (kept := _fact(value)) is not None
+        if key not in elsewhere and (kept := _fact(value)) is not None
     }
     headings = (Heading(0, 0, 0, normalise_line(title, 120)),) if title else ()
     fallback = f"{file.name} {source.rpartition('#')[2]}"

@@ -6,7 +6,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from ingest.cuts import ChunkSize
 from ingest.errors import JobStoppedError
@@ -16,6 +16,7 @@ from ingest.job_run import JobRun
 from ingest.jobs import find_or_create, ingest, open_run, retry, this_host
 from ingest.limits import Limits
 from ingest.options import IngestOptions, JobRequest, parse_request, without_password
+from ingest.readers import ReadOptions
 from ingest.report import DocumentCounts, Progress
 from store import job_documents, jobs
 from store.errors import DatabaseFullError, JobTakenError
@@ -24,6 +25,7 @@ from store.job_types import Job, JobStatus, Wanted
 from store.postgres import Database
 from store.types import Corpus
 from tests.ingest.conftest import FakeEncoder, Ingest, word_tokens
+from tests.ingest.readers.samples import pdf
 
 FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -85,6 +87,40 @@ def test_every_source_has_a_row(database: Database, run: Ingest, tmp_path: Path)
         "d.png": (DocumentOutcome.SKIPPED, 0, 0),
     }
     assert (found["c.jsonl"].kind, found["c.jsonl"].stage) == ("malformed", "read")
+
+
+def test_unchanged_documents_have_rows_of_their_own_written_together(
+    database: Database, run: Ingest, tmp_path: Path
+) -> None:
+    write_texts(tmp_path, 5)
+    run(tmp_path, batch_characters=1)
+    (tmp_path / "2.txt").write_text("Another text")
+    written: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        written.extend([statement] if "INSERT INTO job_documents" in statement else [])
+
+    report = run(tmp_path, batch_characters=1)  # a batch for each document
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert report.documents == DocumentCounts(done=1, unchanged=4)
+    found = rows(database, report.job_id)
+    assert [found[f"{n}.txt"].status for n in range(5)] == ["unchanged"] * 2 + ["done"] + ["unchanged"] * 2
+    assert len(written) == 3  # what is queued, the first three, the others
+
+
+def test_partly_scanned_document_is_done_with_a_remark(
+    database: Database, run: Ingest, tmp_path: Path
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf([(72, 700, 10, "Readable.")], [], picture_on=[1]))
+    (tmp_path / "b.pdf").write_bytes(pdf([], picture_on=[0]))
+    for status in (DocumentOutcome.DONE, DocumentOutcome.UNCHANGED):
+        report = run(tmp_path, read=ReadOptions(tesseract="no-such-program"))
+        found = rows(database, report.job_id)
+        assert (found["a.pdf"].status, found["a.pdf"].kind) == (status, "scanned")
+        assert (found["b.pdf"].status, found["b.pdf"].kind) == (DocumentOutcome.FAILED, "scanned")
+        assert report.documents.failed == 1
+        assert {problem.source.rpartition("/")[2] for problem in report.problems} == {"a.pdf", "b.pdf"}
 
 
 def test_paused_job_goes_on_where_it_was(

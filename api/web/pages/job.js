@@ -43,8 +43,13 @@ class Job {
   async showFailed() {
     const pages = await Promise.all(["failed", "quarantined"].map((status) => call(address(`/v1/jobs/${id}/documents`, { status, limit: 100 }))));
     const found = pages.flatMap((page) => page.documents);
-    this.failed.replaceChildren(found.length ? h("section", {}, h("h2", {}, "Failed"), table("Failed", ["Source", "Line", "Stage", "Reason"],
-      found.map((each) => [each.source, each.line ? String(each.line) : "", each.stage ?? "", each.reason ?? ""]))) : "");
+    const partly = (await call(address(`/v1/jobs/${id}/documents`, { kind: "scanned", limit: 100 }))).documents
+      .filter((each) => !found.some((other) => other.source === each.source));
+    this.failed.replaceChildren(
+      found.length ? h("section", {}, h("h2", {}, "Failed"), table("Failed", ["Source", "Line", "Stage", "Reason"],
+        found.map((each) => [each.source, each.line ? String(each.line) : "", each.stage ?? "", each.reason ?? ""]))) : "",
+      partly.length ? h("section", {}, h("h2", {}, "Read but for some pages"), table("Read but for some pages", ["Source", "What is missing"],
+        partly.map((each) => [each.source, each.reason]))) : "");
   }
 
   async act(name) {

@@ -83,14 +83,14 @@ def test_text_drawn_from_the_bottom_up_is_read_from_the_top(read_bytes: Read) ->
     assert document.text.replace("\n\n", " ") == " ".join(said)
 
 
-def test_scanned_pages_without_tesseract_are_reported(read_bytes: Read) -> None:
+def test_scanned_pages_without_tesseract_are_remarked_on(read_bytes: Read) -> None:
     content = pdf(lines("Readable."), [], picture_on=[1])
-    document, problem = read_bytes("a.pdf", content, tesseract="no-such-program")
-    assert isinstance(document, RawDocument)
-    assert isinstance(problem, Problem)
-    assert (document.text, problem.kind) == ("Readable.", ProblemKind.SCANNED)
-    assert "(2)" in problem.reason
-    assert "install Tesseract" in problem.reason
+    document = only_document(read_bytes("a.pdf", content, tesseract="no-such-program"))
+    assert document.text == "Readable."
+    assert document.remark is not None
+    assert document.remark.kind == ProblemKind.SCANNED
+    assert "(2)" in document.remark.reason
+    assert "install Tesseract" in document.remark.reason
 
 
 def test_file_of_scanned_pages_alone_is_only_a_problem(read_bytes: Read) -> None:
