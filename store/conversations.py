@@ -127,11 +127,15 @@ def list_responses(
     """
     conditions = _conditions(session, filter)
     found = places(session, conditions, order, reader=filter.reader, after=after, limit=limit + 1)
-    ids = [place.id for place in found[:limit]]
-    rows = session.execute(select_responses().where(among(ResponseRow.id, ids)))
-    summaries = {row.id: to_summary(session, row) for row in rows}
-    listed = tuple(summaries[id] for id in ids if id in summaries)  # one may have been erased just now
+    listed = summaries_of(session, [place.id for place in found[:limit]])
     return ResponsePage(listed, written(found[limit - 1], order) if len(found) > limit else None)
+
+
+def summaries_of(session: Session, ids: Sequence[UUID]) -> tuple[ResponseSummary, ...]:
+    """What lists show of these responses, in their order; those that were erased are left out."""
+    rows = session.execute(select_responses().where(among(ResponseRow.id, ids)))
+    found = {row.id: to_summary(session, row) for row in rows}
+    return tuple(found[id] for id in ids if id in found)
 
 
 def matching(session: Session, filter: ResponseFilter) -> Select[UUID]:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     DateTime,
-    Subquery,
+    Select,
+    Uuid,
+    all_,
     and_,
     cast,
     false,
@@ -28,7 +31,7 @@ from store import conversations
 from store.activity import Bin, begin, bin_of, bins, moment
 from store.responses import ResponseFilter
 from store.tables import FeedbackRow, ResponseRow, ScoreDefinitionRow, ScoreRow
-from store.visibility import all_shown
+from store.visibility import withheld
 
 NEWEST = 20_000
 """Of so many responses, the newest, come the verdicts."""
@@ -57,10 +60,39 @@ class RiskPoint:
     risk: float
 
 
-def risk_coverage(session: Session, filter: ResponseFilter) -> list[RiskPoint]:
+def concealed(
+    session: Session, filter: ResponseFilter, width_s: int, times: Sequence[datetime]
+) -> list[UUID]:
+    """Those of the responses looked at below of which something is hidden from the reader: gathered once.
+
+    Args:
+        session: a snapshot.
+        filter: what is looked at.
+        width_s: the seconds of each time.
+        times: the beginnings of those in which there are any responses.
+    """
+    newest = conversations.newest(session, filter).limit(NEWEST).subquery("newest")
+    each = _newest_of_each(session, filter, width_s, times).subquery("each")
+    looked_at = union_all(select(newest.c.id, newest.c.user_id), select(each.c.id, each.c.user_id))
+    return withheld(session, looked_at.subquery("looked_at"), filter.reader)
+
+
+def newest(session: Session, filter: ResponseFilter, limit: int, hidden: Sequence[UUID]) -> list[UUID]:
+    """The newest responses that a reader may see; `hidden` is what `concealed` said."""
+    statement = conversations.newest(session, filter).limit(min(NEWEST, limit + len(hidden)))
+    found = session.execute(statement).all()
+    if len(found) == NEWEST:  # of those beyond it is not known what is hidden
+        page = conversations.list_responses(session, filter, after=None, limit=limit)
+        return [response.id for response in page.responses]
+    kept = set(hidden)
+    return [row.id for row in found if row.id not in kept][:limit]
+
+
+def risk_coverage(session: Session, filter: ResponseFilter, hidden: Sequence[UUID]) -> list[RiskPoint]:
     """What share of answers would be wrong at each threshold, by the verdicts of persons.
 
-    An answer is wrong that somebody gave a thumb down, corrected, or scored with a no.
+    An answer is wrong that somebody gave a thumb down, corrected, or scored with a no; `hidden` is what
+    `concealed` said.
     """
     newest = conversations.newest(session, filter).limit(NEWEST).subquery("newest")
     thumbs = select(
@@ -75,19 +107,12 @@ def risk_coverage(session: Session, filter: ResponseFilter) -> list[RiskPoint]:
         .where(_current_of_persons(), ScoreDefinitionRow.kind == "boolean")
     )
     verdicts = union_all(thumbs, scored).subquery()
-    judged = (
-        select(
-            newest.c.id, newest.c.user_id, newest.c.probability, func.bool_or(verdicts.c.wrong).label("wrong")
-        )
-        .join(verdicts, verdicts.c.response_id == newest.c.id)
-        .where(newest.c.probability.is_not(None))
-        .group_by(newest.c.id, newest.c.user_id, newest.c.probability)
-        .subquery("judged")
-    )
     statement = (
-        select(judged.c.probability, judged.c.wrong)
-        .where(all_shown(filter.reader, judged.c))
-        .order_by(judged.c.probability.desc())
+        select(newest.c.probability, func.bool_or(verdicts.c.wrong))
+        .join(verdicts, verdicts.c.response_id == newest.c.id)
+        .where(newest.c.probability.is_not(None), _not_among(newest.c.id, hidden))
+        .group_by(newest.c.id, newest.c.probability)
+        .order_by(newest.c.probability.desc())
     )
     return curve([(probability, wrong) for probability, wrong in session.execute(statement)])
 
@@ -106,22 +131,27 @@ def curve(judged: Sequence[tuple[float, bool]]) -> list[RiskPoint]:
 
 
 def scores(
-    session: Session, filter: ResponseFilter, width_s: int, times: Sequence[datetime]
+    session: Session,
+    filter: ResponseFilter,
+    width_s: int,
+    times: Sequence[datetime],
+    hidden: Sequence[UUID],
 ) -> list[ScoreFigures]:
     """The numeric scores over time and spread, of the newest responses of each of the times.
 
-    `times` are the beginnings of those in which there are any.
+    `times` are the beginnings of those in which there are any; `hidden` is what `concealed` said.
     """
-    newest = _newest_of_each(session, filter, width_s, times)
-    of_time = moment(newest.c.created_at, width_s)
+    each = _newest_of_each(session, filter, width_s, times).subquery("newest")
+    of_time = moment(each.c.created_at, width_s)
     low = func.coalesce(ScoreDefinitionRow.minimum, 0.0)
     high = func.coalesce(ScoreDefinitionRow.maximum, 1.0)
     place = bin_of(ScoreRow.number, low, high)
     statement = (
         select(ScoreDefinitionRow.name, low, high, of_time, place, func.count(), func.sum(ScoreRow.number))
-        .select_from(newest)
-        .join(ScoreRow, ScoreRow.response_id == newest.c.id)
+        .select_from(each)
+        .join(ScoreRow, ScoreRow.response_id == each.c.id)
         .join(ScoreDefinitionRow, ScoreDefinitionRow.id == ScoreRow.definition_id)
+        .where(_not_among(each.c.id, hidden))
         .where(ScoreRow.superseded_at.is_(None), ScoreRow.number.is_not(None))
         .where(ScoreDefinitionRow.kind == "numeric")
         .group_by(ScoreDefinitionRow.name, low, high, of_time, place)
@@ -151,7 +181,7 @@ def _score_figures(name: str, low: float, high: float, rows: Iterable[Any], widt
 
 def _newest_of_each(
     session: Session, filter: ResponseFilter, width_s: int, times: Sequence[datetime]
-) -> Subquery:
+) -> Select[*tuple[Any, ...]]:
     """The newest responses of each time, as many of each as make `SCORED` of all of them."""
     kept = sorted(set(times), reverse=True)[:SCORED]
     starts = func.unnest(literal(kept, ARRAY(DateTime(timezone=True)))).table_valued("start")
@@ -163,8 +193,12 @@ def _newest_of_each(
         .limit(math.ceil(SCORED / max(1, len(kept))))
         .lateral("of_one")
     )
-    found = select(of_one.c.id, of_one.c.created_at).select_from(each.join(of_one, true()))
-    return found.where(all_shown(filter.reader, of_one.c)).subquery("newest")
+    columns = (of_one.c.id, of_one.c.user_id, of_one.c.created_at)
+    return select(*columns).select_from(each.join(of_one, true()))
+
+
+def _not_among(id: ColumnElement[UUID], hidden: Sequence[UUID]) -> ColumnElement[bool]:
+    return id != all_(literal(list(hidden), ARRAY(Uuid))) if hidden else true()
 
 
 def _current_of_persons() -> ColumnElement[bool]:

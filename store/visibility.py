@@ -10,7 +10,20 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, not_, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from store.tables import (
@@ -181,13 +194,36 @@ def response_shown(reader: Reader | None, row: Any) -> ColumnElement[bool] | Non
 
 def all_shown(reader: Reader | None, row: Any) -> ColumnElement[bool]:
     """The same condition as `response_shown` for very many rows: all that is hidden is gathered once."""
-    if reader is None or reader.sees_all:
+    if reader is None or reader.sees_all or reader.hidden == frozenset():
         return true()
     # DISTINCT tells PostgreSQL that a search among them is short: it would expect few different ones.
     touched = union_all(*_with_hidden(reader)).subquery("touched")
     hidden = select(touched.c.response_id).distinct().subquery("hidden")
     withheld = exists().where(hidden.c.response_id == row.id, row.user_id != reader.user_id)
     return not_(withheld.correlate(_around(row)))
+
+
+def withheld(session: Session, responses: FromClause, reader: Reader | None) -> list[UUID]:
+    """The ids of those of the responses of which something is hidden from the reader.
+
+    All that is hidden is gathered once: for thousands of responses.
+
+    Args:
+        session: what asks.
+        responses: with the `id` and `user_id` of each.
+        reader: who looks.
+    """
+    if reader is None or reader.sees_all or reader.hidden == frozenset():
+        return []
+    # OFFSET keeps PostgreSQL from looking for each of the responses in each of the hidden documents.
+    touched = union_all(*_with_hidden(reader)).offset(literal_column("'0'")).subquery("touched")
+    statement = (
+        select(responses.c.id)
+        .join(touched, touched.c.response_id == responses.c.id)
+        .where(responses.c.user_id != reader.user_id)
+        .distinct()
+    )
+    return list(session.scalars(statement))
 
 
 def _hidden_parts(reader: Reader | None, row: Any) -> list[Select[*tuple[Any, ...]]]:

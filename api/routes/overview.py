@@ -48,11 +48,13 @@ def show_overview(
     with parts.database.snapshot() as session:
         prepared = activity.prepared(session, wanted)
         figures = activity.figures(session, prepared, width_s, by)
-        risk = overview.risk_coverage(session, prepared)
         times = [cell.at for cell in figures.activity]
-        scores = overview.scores(session, prepared, width_s, times)
-        newest = conversations.list_responses(session, prepared, after=None, limit=CLUSTERED).responses
-    clusters = cluster(newest)
+        hidden = overview.concealed(session, prepared, width_s, times)
+        risk = overview.risk_coverage(session, prepared, hidden)
+        scores = overview.scores(session, prepared, width_s, times, hidden)
+        newest = overview.newest(session, prepared, CLUSTERED, hidden)
+        summaries = conversations.summaries_of(session, newest)
+    clusters = cluster(summaries)
     return OverviewView(
         made_at=datetime.now(UTC),
         width_s=width_s,

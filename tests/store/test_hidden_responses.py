@@ -7,10 +7,23 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from store import access_lists, activity, conversations, groups, overview, users, visibility
+from store import (
+    access_lists,
+    activity,
+    conversations,
+    feedback,
+    groups,
+    overview,
+    score_definitions,
+    scores,
+    users,
+    visibility,
+)
 from store.access_lists import CorpusAccess
 from store.activity import By
 from store.responses import ResponseFilter
+from store.score_definitions import ScoreKind, ScoreShape
+from store.scores import NewScore, ScoreSource
 from store.tables import ChunkRow, ResponseCitationRow, ResponseHitRow, ResponseRow
 from store.types import Corpus, Document, Level, Readers
 from store.visibility import Reader
@@ -75,7 +88,40 @@ def test_rows_and_counts_hide_the_same(
             assert {each.question for each in page.responses} == SEEN
         counted = activity.figures(session, filter, DAY * 366, By.NOTHING).activity
         assert sum(each.responses for each in counted) == len(SEEN)
-        assert overview.risk_coverage(session, filter) == []
+        times = [each.at for each in counted]
+        hidden = overview.concealed(session, filter, DAY * 366, times)
+        assert len(hidden) == 2
+        for limit in (1, 3, 600):
+            page = conversations.list_responses(session, filter, after=None, limit=limit)
+            found = overview.newest(session, filter, limit, hidden)
+            assert found == [each.id for each in page.responses]
+        assert overview.risk_coverage(session, filter, hidden) == []
+
+
+def test_verdicts_and_scores_of_hidden_responses_are_not_told(session: Session, reader: Reader) -> None:
+    score_definitions.create(session, "good", ScoreShape(ScoreKind.NUMERIC, minimum=0, maximum=1))
+    for response_id, question in session.execute(select(ResponseRow.id, ResponseRow.question)):
+        value = 0.25 if question in SEEN else 0.75
+        scores.record(session, response_id, [NewScore("good", value, ScoreSource.API, "ada")])
+        thumb = feedback.Thumb.UP if question in SEEN else feedback.Thumb.DOWN
+        feedback.give(session, response_id, "ada", thumb=thumb, comment=None, correction=None)
+    for asking, seen, wrong in ((None, 6, 2), (reader, 4, 0)):
+        filter = activity.prepared(session, ResponseFilter(reader=asking))
+        times = [each.at for each in activity.figures(session, filter, DAY * 366, By.NOTHING).activity]
+        hidden = overview.concealed(session, filter, DAY * 366, times)
+        [good] = overview.scores(session, filter, DAY * 366, times, hidden)
+        assert good.counts == (seen,)
+        assert sum(each.count for each in good.bins[10:]) == wrong
+        assert overview.risk_coverage(session, filter, hidden)[-1].risk == wrong / seen
+
+
+def test_where_most_is_hidden_the_newest_are_looked_for_further(
+    session: Session, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "NEWEST", 2)
+    filter = activity.prepared(session, ResponseFilter(reader=reader))
+    hidden = overview.concealed(session, filter, DAY * 366, [])
+    assert len(overview.newest(session, filter, 3, hidden)) == 3
 
 
 def test_restricted_corpus_is_not_counted(session: Session, corpus: Corpus, reader: Reader) -> None:

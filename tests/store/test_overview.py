@@ -89,7 +89,8 @@ def test_thumbs_judge_answers(session: Session) -> None:
         thumb = {"Good?": feedback.Thumb.UP, "Bad?": feedback.Thumb.DOWN}.get(response.question)
         if thumb:
             feedback.give(session, response.id, "ada", thumb=thumb, comment=None, correction=None)
-    assert [(p.coverage, p.risk) for p in overview.risk_coverage(session, ALL)] == [(0.5, 0.0), (1.0, 0.5)]
+    points = overview.risk_coverage(session, ALL, [])
+    assert [(p.coverage, p.risk) for p in points] == [(0.5, 0.0), (1.0, 0.5)]
 
 
 def test_questions_with_the_same_words_are_one_cluster(session: Session) -> None:
@@ -124,7 +125,7 @@ def test_scores_are_the_newest_of_each_time(session: Session, monkeypatch: pytes
         ).responses
         scores.record(session, found.id, [NewScore("good", value, ScoreSource.API, "ann")])
     times = [cell.at for cell in activity.figures(session, ALL, DAY, By.NOTHING).activity]
-    [good] = overview.scores(session, ALL, DAY, times)
+    [good] = overview.scores(session, ALL, DAY, times, [])
     assert (good.means, good.counts) == ((0.3, 0.7), (1, 1))
     assert sum(each.count for each in good.bins) == 2
-    assert overview.scores(session, ALL, DAY, []) == []
+    assert overview.scores(session, ALL, DAY, [], []) == []
