@@ -88,6 +88,7 @@ def measure(texts: list[str], queries: Sequence[str], folder: Path, with_rank_bm
         began = time.perf_counter()
         searches[name] = build()
         figures[name] = {"build_s": time.perf_counter() - began}
+        print(f"{name}: built in {figures[name]['build_s']:.0f} s", flush=True)
     fast = {name: search for name, search in searches.items() if name != "rank_bm25"}
     times = in_turns(fast, queries)
     for name in fast:

@@ -230,7 +230,7 @@ class Retriever:
             while waiting and len(hits) < top_k:
                 missing = top_k - len(hits)
                 batch, waiting = waiting[:missing], waiting[missing:]
-                if corpus.has_lists or reader is None:
+                if corpus.has_lists:
                     chunks = documents.chunks_by_id(session, batch, reader)
                 else:
                     chunks = documents.unlisted_chunks_by_id(session, batch)
