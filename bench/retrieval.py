@@ -11,6 +11,7 @@ question's own passage is the relevant one.
     baseline      bm25s (stemmed, without stop words, k1 1.2, b 0.75) and FAISS, min-max scaled, half and half
     keyword … reranked   ours; reranking is measured on a sample where there are many queries, and beside it
                          the baseline on the same; once more without what nearness to the best hits adds
+    … learned            with weights learned from half of the queries, on the other half, both ways round
 
 Embeddings and relevances are kept in --cache between runs; times of those that were kept mean nothing.
 """
@@ -37,6 +38,7 @@ from rank_bm25 import BM25Okapi
 from api.settings import shipped_checkpoint
 from api.threads import choose_precision
 from bench.environment import environment, write_json
+from bench.halves import ENOUGH, learned_fusion, learned_reranking
 from rag.encoder import Encoder
 from rag.evaluation.passage_index import MODES, PassageIndex
 from rag.evaluation.retrieval import Collection, measure, read_collection, reranked_search
@@ -78,7 +80,7 @@ def main() -> None:
     for name, collection in collections.items():
         encoder = CachedEncoder(Encoder(arguments.encoder, choose_precision("auto")), arguments.cache)
         sample = first_queries(collection, arguments.rerank_queries, arguments.seed)
-        sets[name] = measure_all(collection, sample, encoder, generator)
+        sets[name] = measure_all(collection, sample, encoder, generator, arguments.seed)
         encoder.save()
         if generator:
             generator.save()
@@ -115,7 +117,11 @@ def first_queries(collection: Collection, most: int, seed: int) -> Collection:
 
 
 def measure_all(
-    collection: Collection, sample: Collection, encoder: "CachedEncoder", reranker: Reranker | None
+    collection: Collection,
+    sample: Collection,
+    encoder: "CachedEncoder",
+    reranker: Reranker | None,
+    seed: int,
 ) -> dict[str, dict[str, float]]:
     """Every search's figures, with the number of queries that each was measured on."""
     texts = [f"{p.title}\n{p.text}".strip() or "-" for p in collection.passages]
@@ -139,6 +145,10 @@ def measure_all(
                 name: {"n": len(sample.queries), **measure(sample, search)}
                 for name, search in searches.items()
             }
+            if len(sample.queries) >= ENOUGH:
+                n = {"n": len(sample.queries)}
+                rows["weighted, learned"] = {**n, **learned_fusion(index, sample, seed)}
+                rows["reranked, learned"] = {**n, **learned_reranking(index, sample, reranker, seed)}
         index.close()
     return rows
 
@@ -285,9 +295,10 @@ def summary(sets: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
         base = rows["baseline"]["ndcg@10"]
         for search in ("weighted", "rrf"):
             gains.setdefault(search, []).append(rows[search]["ndcg@10"] / base - 1)
-        if "reranked" in rows:
-            sampled = rows["reranked"]["ndcg@10"] / rows["baseline, on the sample"]["ndcg@10"]
-            gains.setdefault("reranked", []).append(sampled - 1)
+        for search in ("weighted, learned", "reranked", "reranked, learned"):
+            if search in rows:
+                sampled = rows[search]["ndcg@10"] / rows["baseline, on the sample"]["ndcg@10"]
+                gains.setdefault(search, []).append(sampled - 1)
     return {f"{search} over the baseline": mean(values) for search, values in gains.items()}
 
 

@@ -102,6 +102,8 @@ def reranked_search(
     collection: Collection,
     reranker: Reranker,
     nearness_weight: float = NEARNESS_WEIGHT,
+    *,
+    rerank_weight: float = RERANK_WEIGHT,
 ) -> Search:
     """A search whose best are read again, and placed as `rag.search` places them, without its time limit."""
 
@@ -111,7 +113,7 @@ def reranked_search(
         first = found[:RERANK_DEPTH]
         relevance = reranker.relevance(query, [collection.passages[i] for i in first])
         fused = [float(score) for score in ranking.scores[: len(first)]]
-        placed = gather(mix(fused, relevance, RERANK_WEIGHT), index.rows[first], nearness_weight)
+        placed = gather(mix(fused, relevance, rerank_weight), index.rows[first], nearness_weight)
         return [first[p.number] for p in placed] + found[len(first) :]
 
     return search

@@ -1,6 +1,7 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def collection() -> Collection:
 
 
 def test_every_search_is_measured_beside_the_plain_ones(collection: Collection) -> None:
-    rows = measure_all(collection, collection, CachedEncoder(FakeEncoder(), None), Knows())
+    rows = measure_all(collection, collection, CachedEncoder(FakeEncoder(), None), Knows(), seed=1)
     assert list(rows) == [
         "rank_bm25", "faiss", "plain rrf", "bm25s", "baseline",
         "keyword", "vector", "rrf", "weighted",
@@ -58,6 +59,17 @@ def test_every_search_is_measured_beside_the_plain_ones(collection: Collection) 
     ]  # fmt: skip
     assert all(row["hit@1"] == 1.0 and row["n"] == 2 for row in rows.values())
     assert summary({"tiny": rows})["weighted over the baseline"] == 0.0
+
+
+def test_learned_weights_are_measured_on_the_other_half(collection: Collection) -> None:
+    queries = {f"{i}{k}": text for i, text in collection.queries.items() for k in range(10)}
+    grades = {name: collection.grades[name[0]] for name in queries}
+    many = replace(collection, queries=queries, grades=grades)
+    rows = measure_all(many, many, CachedEncoder(FakeEncoder(), None), Knows(), seed=1)
+    assert [
+        (rows[f"{name}, learned"]["n"], rows[f"{name}, learned"]["hit@1"])
+        for name in ("weighted", "reranked")
+    ] == [(20, 1.0)] * 2
 
 
 def test_relevances_are_kept_between_runs(tmp_path: Path) -> None:
