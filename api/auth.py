@@ -16,7 +16,7 @@ from api.refusals import AccessError, MissingKeyError, NoRoleError, RoleError
 from store import access, access_lists
 from store.access import Authenticated
 from store.logins import Login
-from store.types import Key, Level, Limits, Role, Verb
+from store.types import Corpus, Key, Level, Limits, Role, Verb
 from store.visibility import Reader
 
 ROLES = tuple(Role)
@@ -55,6 +55,8 @@ class Caller:
     corpora: frozenset[int] | None
     """The ids of the corpora that it is held to; None: all that the user may read."""
     verbs: frozenset[Verb]
+    corpus: Corpus | None = None
+    """The corpus that was looked up with the key; None: none was, or the key alone does not show it."""
 
     @property
     def reader(self) -> Reader:
@@ -81,11 +83,14 @@ def allows(role: Role, needed: Role) -> bool:
     return ROLES.index(role) >= ROLES.index(needed)
 
 
-def recognise(parts: Application, headers: Mapping[str, str], method: str = "POST") -> Caller:
+def recognise(
+    parts: Application, headers: Mapping[str, str], method: str = "POST", corpus: str | None = None
+) -> Caller:
     """Who sends a request with these headers: the one place that knows how callers are recognised.
 
     An API key goes before the cookie of a login, which proves who it is only for what changes nothing; for
-    all else, and where no `method` is given, the login's token has to be in the headers too.
+    all else, and where no `method` is given, the login's token has to be in the headers too. With a key, the
+    corpus of a name can be looked up at once.
 
     Raises:
         MissingKeyError: There is neither API key nor login in them.
@@ -101,17 +106,17 @@ def recognise(parts: Application, headers: Mapping[str, str], method: str = "POS
     scheme, _, secret = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise MissingKeyError
-    return caller_with_key(parts, secret)
+    return caller_with_key(parts, secret, corpus)
 
 
-def caller_with_key(parts: Application, secret: str) -> Caller:
+def caller_with_key(parts: Application, secret: str, corpus: str | None = None) -> Caller:
     """The caller who shows the secret of an API key.
 
     Raises:
         InvalidKeyError: It is unknown, expired or revoked, or its user disabled.
     """
     with parts.database.each_alone() as session:
-        found = access.authenticate(session, secret)
+        found = access.authenticate(session, secret, corpus)
     return Caller(
         user=found.user.name,
         user_id=found.user.id,
@@ -121,6 +126,7 @@ def caller_with_key(parts: Application, secret: str) -> Caller:
         key=found.key,
         corpora=found.corpora,
         verbs=_verbs_of(found),
+        corpus=found.corpus,
     )
 
 
@@ -160,15 +166,19 @@ def requires(needed: Role, *verbs: Verb) -> Callable[..., Caller]:
     return caller
 
 
-def admit(parts: Application, request: Request, needed: Role, *verbs: Verb) -> Caller:
+def admit(
+    parts: Application, request: Request, needed: Role, *verbs: Verb, corpus: str | None = None
+) -> Caller:
     """The caller, who may do at least one of `verbs`; it is what `requires` does.
+
+    Where the request is about a corpus, that can be looked up with the key.
 
     Raises:
         MissingKeyError, InvalidKeyError, InvalidLoginError, CsrfError, NoRoleError: See `recognise`.
         RoleError, AccessError: The caller may not do it.
         LimitReachedError: The caller may not call again so soon.
     """
-    found = recognise(parts, request.headers, request.method)
+    found = recognise(parts, request.headers, request.method, corpus)
     if not allows(found.role, needed):
         raise RoleError(found.role, needed)
     check_verb(found, *verbs)

@@ -37,6 +37,7 @@ from store.index.analysis import clean
 from store.places import place_between
 from store.postgres import Database
 from store.responses import Turn
+from store.types import Corpus
 from store.visibility import Reader
 
 MAX_QUESTION_CHARACTERS = 4_000
@@ -66,6 +67,8 @@ class AskRequest:
     expand: Expand = Expand.NONE
     reader: Reader | None = None
     """On whose behalf the documents are read; None: the program's own."""
+    known: Corpus | None = None
+    """The corpus, where it was just looked up for this reader; None: it is looked up."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ class Answerer:
         top_k = check_top_k(request.top_k, MAX_PASSAGES)
         self.generator.check(request.generation)
         with self.database.each_alone() as session:
-            corpus = corpora.get(session, request.corpus, request.reader)
+            corpus = request.known or corpora.get(session, request.corpus, request.reader)
             place = sessions.place(
                 session, request.user, request.session_id, request.parent_id, request.replaces
             )

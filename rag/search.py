@@ -54,6 +54,8 @@ class SearchRequest:
     """Whether words that the corpus does not have may be spelt as it spells them."""
     reader: Reader | None = None
     """Whose search it is; None: the program's own."""
+    known: Corpus | None = None
+    """The corpus, where it was just looked up for this reader; None: it is looked up."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,7 @@ class Searcher:
         """
         query = check_question(request.query)
         top_k = check_top_k(request.top_k, MAX_HITS)
-        with self._database.each_alone() as session:
-            corpus = corpora.get(session, request.corpus, request.reader)
+        corpus = request.known or self._corpus(request)
         changes: tuple[QueryChange, ...] = ()
         if request.spelling:
             understood = understand(query, (), self._retriever.vocabulary(corpus, request.reader))
@@ -129,6 +130,10 @@ class Searcher:
             reason=found.reason,
             index_position=found.index_position,
         )
+
+    def _corpus(self, request: SearchRequest) -> Corpus:
+        with self._database.each_alone() as session:
+            return corpora.get(session, request.corpus, request.reader)
 
     def _rerank(self, query: str, corpus: Corpus, hits: list[Hit], budget_ms: float | None) -> list[Hit]:
         first, rest = hits[:DEPTH], hits[DEPTH:]

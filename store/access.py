@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     update,
@@ -27,12 +28,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.orm import Session
 
-from store import users
+from store import corpora, users
 from store.errors import InvalidKeyError, KeyScopeError, UnknownKeyError
 from store.positions import Batch, oldest_first
 from store.statement import Statement
 from store.tables import CorpusRow, KeyRow, UserRow
-from store.types import Key, Role, User, Verb
+from store.types import Corpus, Key, Role, User, Verb
+from store.visibility import Reader, corpus_visible
 
 SECRET_BYTES = 32
 PREFIX_CHARACTERS = 10
@@ -57,6 +59,8 @@ class Authenticated:
 
     corpora: frozenset[int] | None
     """The ids of the corpora that the key is held to; None: none in particular."""
+    corpus: Corpus | None = None
+    """The corpus that was asked for with it; None where it may not be known of."""
 
     @property
     def role(self) -> Role:
@@ -117,14 +121,16 @@ def create_key(
     return NewKey(_key(session.execute(_keys().where(KeyRow.id == key_id)).one()), secret)
 
 
-def authenticate(session: Session, secret: str) -> Authenticated:
-    """The key whose secret this is, and its user.
+def authenticate(session: Session, secret: str, corpus: str | None = None) -> Authenticated:
+    """The key whose secret this is, and its user; with them the corpus of a name, which saves a way there.
 
     Raises:
         InvalidKeyError: There is none, it was revoked, its time is over (by the database's clock), or its
             user is disabled.
     """
-    row = _GOOD_KEY.first(session, {"hash": _hash(secret)})
+    given = {"hash": _hash(secret)}
+    statement = _GOOD_KEY if corpus is None else _GOOD_KEY_AND_CORPUS
+    row = statement.first(session, given if corpus is None else {**given, "corpus": corpus})
     if row is None:
         raise InvalidKeyError
     if row.is_stale:
@@ -135,7 +141,10 @@ def authenticate(session: Session, secret: str) -> Authenticated:
             .execution_options(synchronize_session=False)
         )
     held = None if row.corpora is None else frozenset(row.corpora)
-    return Authenticated(_key(row), users.user_of(row), held)
+    known = None if corpus is None else corpora.beside(row)
+    if known is not None and held is not None and known.id not in held:
+        known = None
+    return Authenticated(_key(row), users.user_of(row), held, known)
 
 
 def list_keys(session: Session) -> list[Key]:
@@ -234,7 +243,16 @@ def _good_key() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _good_key_and_corpus() -> Select[*tuple[Any, ...]]:
+    """The same, and the corpus of a name if the user may know of it."""
+    # As text: a column would bring its table into each subselect, and with it the users of all keys.
+    reader = Reader(cast(UUID, literal_column("keys.user_id", KeyRow.user_id.type)))
+    wanted = and_(CorpusRow.name == bindparam("corpus"), corpus_visible(reader))
+    return _good_key().add_columns(*corpora.columns_beside()).outerjoin(CorpusRow, wanted)
+
+
 _GOOD_KEY = Statement(_good_key)
+_GOOD_KEY_AND_CORPUS = Statement(_good_key_and_corpus)
 
 
 def _keys() -> Select[*tuple[Any, ...]]:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
 
 from store import places
 from store.filters import compile_filter
+from store.statement import Statement
 from store.tables import ChunkRow, DocumentRow, among
 from store.types import ChunkPlace, DocumentSource, Float16Vector
 from store.visibility import Reader, document_visible
@@ -45,6 +47,22 @@ def embeddings(session: Session, ids: Sequence[int]) -> dict[int, Float16Vector]
     """The vectors, each `(dimension,)`, that these chunks were stored with; unknown ids are left out."""
     rows = session.execute(select(ChunkRow.id, ChunkRow.embedding).where(among(ChunkRow.id, ids)))
     return {row.id: np.frombuffer(row.embedding, dtype="<f2") for row in rows}
+
+
+def texts(session: Session, ids: Sequence[int]) -> list[str]:
+    """The headings and texts of the searchable ones of these chunks."""
+    rows = _TEXTS.rows(session, {"ids": list(ids)})
+    return [" ".join([*row.heading_path, row.text]) for row in rows]
+
+
+def _texts() -> Select[*tuple[Any, ...]]:
+    wanted = bindparam("ids", type_=ARRAY(ChunkRow.id.type))
+    return select(ChunkRow.heading_path, ChunkRow.text).where(
+        ChunkRow.id == any_(wanted), ChunkRow.searchable
+    )
+
+
+_TEXTS = Statement(_texts)
 
 
 def documents_of(session: Session, ids: Sequence[int]) -> dict[int, DocumentSource]:

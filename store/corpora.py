@@ -32,6 +32,9 @@ from store.tables import ChunkRow, CorpusRow, DocumentRow, DocumentVersionRow, I
 from store.types import Corpus, CorpusSummary, DocumentStatus
 from store.visibility import Reader, corpus_visible, document_hidden
 
+BESIDE = "corpus_"
+"""What begins the names of a corpus's columns beside others."""
+
 
 def create(session: Session, name: str, encoder: str, encoder_revision: str, dimension: int) -> Corpus:
     """Make a corpus for the embeddings, of length `dimension`, of one encoder.
@@ -209,8 +212,8 @@ _ANY_NAMED = Statement(lambda: _corpora().where(CorpusRow.name == bindparam("nam
 """A corpus for whom no list keeps out, and for the program itself."""
 
 
-def _corpora() -> Select[*tuple[Any, ...]]:
-    return select(
+def _columns() -> list[Any]:
+    return [
         CorpusRow.id,
         CorpusRow.name,
         CorpusRow.encoder,
@@ -220,7 +223,22 @@ def _corpora() -> Select[*tuple[Any, ...]]:
         CorpusRow.settings,
         CorpusRow.restricted,
         exists().where(DocumentRow.corpus_id == CorpusRow.id, DocumentRow.restricted).label("has_lists"),
-    )
+    ]
+
+
+def columns_beside() -> list[Any]:
+    """What `beside` needs of a corpus, to be read beside other columns."""
+    return [column.label(f"{BESIDE}{column.key}") for column in _columns()]
+
+
+def beside(row: Any) -> Corpus | None:
+    """The corpus in a row that has `columns_beside`; None where it was joined to none."""
+    named = {name.removeprefix(BESIDE): value for name, value in row._asdict().items() if BESIDE in name}
+    return None if named["id"] is None else Corpus(**named)
+
+
+def _corpora() -> Select[*tuple[Any, ...]]:
+    return select(*_columns())
 
 
 def _corpus(row: Row[*tuple[Any, ...]]) -> Corpus:

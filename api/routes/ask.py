@@ -49,7 +49,7 @@ async def _ask_straight(request: Request, body: AskBody) -> Response | None:
     metrics: Metrics = request.app.state.metrics
 
     def work(listening: Listening) -> str:
-        asked = _asked(body, admit(parts, request, Role.READER, Verb.ASK))
+        asked = _asked(body, admit(parts, request, Role.READER, Verb.ASK, corpus=body.corpus))
         found = metrics.answer(lambda: parts.answerer.ask(asked, listening))
         return AnswerView.model_validate(found).model_dump_json()
 
@@ -123,6 +123,7 @@ def _asked(body: AskBody, key: Caller) -> AskRequest:
     return AskRequest(
         question=body.question,
         corpus=body.corpus,
+        known=key.corpus,
         user=key.user,
         reader=key.reader,
         top_k=body.top_k,

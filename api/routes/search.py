@@ -26,7 +26,7 @@ from store.types import Role, Verb
 async def _search_straight(request: Request, body: SearchBody) -> Response:
     parts: Application = request.app.state.application
     return await to_thread.run_sync(
-        lambda: search(body, parts, admit(parts, request, Role.READER, Verb.READ))
+        lambda: search(body, parts, admit(parts, request, Role.READER, Verb.READ, corpus=body.corpus))
     )
 
 
@@ -69,6 +69,7 @@ def search(body: SearchBody, parts: Parts, key: ReaderKey) -> Response:
         expand=Expand(body.expand),
         spelling=body.spelling,
         reader=key.reader,
+        known=key.corpus,
     )
     found = SearchView.model_validate(parts.searcher.search(request))
     # As it is: the framework would look at each field once more, which takes longer than to write them.

@@ -1,6 +1,6 @@
 """The words of a corpus, as its keyword index and its texts have them."""
 
-from store import documents
+from store import chunk_reads
 from store.index.local import LocalIndex
 from store.postgres import Database
 
@@ -29,6 +29,5 @@ class Vocabulary:
         ids = self._index.similar_words(word, distance, TEXTS_READ).tolist()
         if not ids:
             return []
-        with self._database.transaction() as session:
-            chunks = documents.chunks_by_id(session, ids)
-        return [" ".join([*chunks[i].heading_path, chunks[i].text]) for i in ids if i in chunks]
+        with self._database.each_alone() as session:
+            return chunk_reads.texts(session, ids)

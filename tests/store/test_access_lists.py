@@ -129,3 +129,24 @@ def test_rotated_key_has_two_secrets_for_a_while(session: Session) -> None:
     access.revoke_key(session, old.key.id)
     with pytest.raises(KeyScopeError):
         access.rotate_key(session, old.key.id, overlap_s=0)
+
+
+def test_key_opens_the_corpora_that_its_user_may_know_of(session: Session, corpus: Corpus) -> None:
+    keys = {name: access.create_key(session, name, Role.READER) for name in ("ann", "bob", "eve")}
+    held = access.create_key(session, "ann", Role.READER, corpora=[corpus.id + 1])
+    legal = groups.create(session, "legal")
+    groups.add_member(session, legal.id, users.named(session, "bob").id)
+
+    def opened(secret: str, name: str = "handbook") -> Corpus | None:
+        return access.authenticate(session, secret, name).corpus
+
+    assert opened(keys["eve"].secret) == corpora.get(session, "handbook")
+    assert opened(keys["eve"].secret, "another") is None
+    assert opened(held.secret) is None
+    access_lists.set_corpus_access(
+        session, corpus.id, CorpusAccess(True, {"ann": Level.READ}, {"legal": Level.READ})
+    )
+    may = {name: opened(key.secret) is not None for name, key in keys.items()}
+    assert may == {"ann": True, "bob": True, "eve": False}
+    groups.remove_member(session, legal.id, users.named(session, "bob").id)
+    assert opened(keys["bob"].secret) is None
