@@ -76,6 +76,7 @@ from store.errors import (
     LimitReachedError,
     LockedOutError,
     NameTakenError,
+    NewerTablesError,
     NotNearDuplicateError,
     RequestReusedError,
     RequestRunningError,
@@ -168,6 +169,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     CorpusChoiceError: Kind(422, "Which corpus?"),
     UnsupportedError: Kind(422, "Not supported"),
     PendingMigrationsError: Kind(503, "Tables not up to date"),
+    NewerTablesError: Kind(503, "Tables of a newer version"),
     StoppingError: Kind(503, "Stopping"),
     DatabaseUnavailableError: Kind(
         503, "Database unavailable", "The server's database cannot be reached. Try again later."

@@ -205,6 +205,16 @@ class DatabaseUnavailableError(StoreError):
         super().__init__(f"PostgreSQL at {where} cannot be reached: {reason}. {mend}")
 
 
+class NewerTablesError(StoreError):
+    """The tables are those of a newer program, whose changes are not known here."""
+
+    def __init__(self, revisions: Sequence[str]):
+        super().__init__(
+            f"The database's tables ({', '.join(revisions)}) were made by a newer Groundwork than this one. "
+            "Nothing was changed: install that version, or restore a backup from before."
+        )
+
+
 class DatabaseFullError(StoreError):
     """PostgreSQL has no room left, on its disk or in its memory."""
 

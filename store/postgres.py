@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from store.errors import DatabaseFullError, DatabaseUnavailableError, StoreError
+from store.errors import DatabaseFullError, DatabaseUnavailableError, NewerTablesError, StoreError
 from store.sealing import IN_SESSION, MasterKey, Sealer
 
 if TYPE_CHECKING:
@@ -250,10 +250,19 @@ def migrate(database: Database) -> None:
 
 
 def pending_migrations(database: Database) -> bool:
-    """Whether `migrate` has something to do."""
+    """Whether `migrate` has something to do.
+
+    Raises:
+        NewerTablesError: A newer program has changed the tables.
+    """
     with database.connection() as connection:
-        current = MigrationContext.configure(connection).get_current_heads()
-    return set(current) != set(ScriptDirectory.from_config(migration_config()).get_heads())
+        current = set(MigrationContext.configure(connection).get_current_heads())
+    known = ScriptDirectory.from_config(migration_config())
+    if current == set(known.get_heads()):
+        return False
+    if unknown := current - {revision.revision for revision in known.walk_revisions()}:
+        raise NewerTablesError(sorted(unknown))
+    return True
 
 
 def migration_config() -> Config:

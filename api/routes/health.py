@@ -7,7 +7,7 @@ from api.auth import Parts
 from api.build import Application, PendingMigrationsError
 from api.errors import problems
 from api.refusals import NotReadyError
-from store.errors import DatabaseUnavailableError
+from store.errors import DatabaseUnavailableError, NewerTablesError
 from store.postgres import pending_migrations
 
 router = APIRouter(tags=["health"])
@@ -56,6 +56,8 @@ def reasons_not_ready(request: Request, parts: Application) -> list[str]:
     try:
         if pending_migrations(parts.database):
             reasons.append(str(PendingMigrationsError()))
+    except NewerTablesError as error:
+        reasons.append(str(error))
     except DatabaseUnavailableError:
         reasons.append("The database cannot be reached.")
     if not parts.models_loaded:
