@@ -16,7 +16,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from store import access
+from store import access, passwords, users
 from store.postgres import Database
 from store.types import Role
 from tests.api.test_limits import certificate
@@ -108,14 +108,29 @@ def test_servers_share_a_port_and_one_goes_on_when_the_other_stops(environment: 
 
 
 @pytest.mark.slow
-def test_server_speaks_https_with_a_certificate(environment: dict[str, str], tmp_path: Path) -> None:
+def test_server_speaks_https_with_a_certificate(
+    environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
     cert, key = certificate(tmp_path, "one")
+    with database.transaction() as session:
+        user = users.create(session, "ada", role=Role.READER)
+        passwords.change(session, user.id, "ada", "seven brass kettles hum")
+    login = {"user": "ada", "password": "seven brass kettles hum"}
     with server(environment, "--tls-cert", str(cert), "--tls-key", str(key), "--json") as process:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
         assert url.startswith("https://127.0.0.1:")
         trusted = ssl.create_default_context(cafile=str(cert))
-        assert httpx.get(f"{url}/health", verify=trusted).json() == {"status": "ok"}
+        with httpx.Client(base_url=url, verify=trusted, timeout=60) as client:
+            assert client.get("/health").json() == {"status": "ok"}
+            cookies = client.post("/v1/login", json=login).raise_for_status().headers.get_list("set-cookie")
+            assert len(cookies) == 2
+            assert all("Secure" in cookie for cookie in cookies)
+            assert client.get("/v1/users/me").json()["user"]["name"] == "ada"
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            httpx.get(f"{url}/health")  # nobody else trusts it
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http{url.removeprefix('https')}/health")
 
 
 def test_port_in_use_is_2_and_says_how_to_choose_another(environment: dict[str, str]) -> None:
