@@ -165,7 +165,9 @@ def serving(settings: Settings, application: Application | None) -> Iterator[str
 @contextmanager
 def serving_app(app: FastAPI) -> Iterator[str]:
     """A server of this application; gives its URL."""
-    config = uvicorn.Config(app, port=0, http=patient_for(60.0), log_config=None, access_log=False)
+    config = uvicorn.Config(
+        app, port=0, http=patient_for(60.0), timeout_keep_alive=600, log_config=None, access_log=False
+    )
     server = PromptServer(config)
     thread = threading.Thread(target=server.run)
     thread.start()
