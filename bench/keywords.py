@@ -4,7 +4,8 @@
 
 Words are drawn by Zipf's law; a query has three to six words of medium frequency and asks for the ten best
 chunks. Every library gets the same texts and the queries as text, and cuts them into words by itself;
-rank_bm25 gets them cut at spaces, the cheapest there is. All are asked in turns, a few queries each, so that
+rank_bm25 gets them cut at spaces, the cheapest there is. bm25s is asked as it comes and, where numba is
+installed, compiled by that. All are asked in turns, a few queries each, so that
 whatever else the machine does meets them alike; ratios are of medians. rank_bm25 is asked few queries, of up
 to --rank-bm25-up-to chunks only: it takes about 6 KB of memory for each. The lengths of queries differ, so
 the median of few is of the same queries for all.
@@ -15,6 +16,8 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -44,6 +47,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000])
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--rank-bm25-up-to", type=int, default=100_000)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -54,7 +58,13 @@ def main() -> None:
         texts = make_texts(count, draw)
         queries = make_queries(arguments.queries, draw)
         with tempfile.TemporaryDirectory(prefix="bench-keywords-") as folder:
-            sizes[str(count)] = measure(texts, queries, Path(folder), count <= arguments.rank_bm25_up_to)
+            peers = [
+                name
+                for name in arguments.peers
+                if (name != "rank_bm25" or count <= arguments.rank_bm25_up_to)
+                and (name != COMPILED or find_spec("numba"))
+            ]
+            sizes[str(count)] = measure(texts, queries, Path(folder), peers)
         print(f"{count:,} chunks\n{json.dumps(sizes[str(count)], indent=2)}", flush=True)
     if arguments.out:
         write_json({"sizes": sizes}, arguments.out, env)
@@ -75,14 +85,12 @@ def make_queries(count: int, draw: np.random.Generator) -> list[str]:
     ]
 
 
-def measure(texts: list[str], queries: Sequence[str], folder: Path, with_rank_bm25: bool) -> dict[str, Any]:
+def measure(texts: list[str], queries: Sequence[str], folder: Path, peers: Sequence[str]) -> dict[str, Any]:
     """Build every index, ask them in turns, and compare."""
     builds: dict[str, Callable[[], Search]] = {
         "ours": lambda: ours(texts, folder / "index"),
-        "bm25s": lambda: by_bm25s(texts),
+        **{name: partial(PEERS[name], texts) for name in peers},
     }
-    if with_rank_bm25:
-        builds["rank_bm25"] = lambda: by_rank_bm25(texts)
     searches, figures = {}, {}
     for name, build in builds.items():
         began = time.perf_counter()
@@ -93,8 +101,11 @@ def measure(texts: list[str], queries: Sequence[str], folder: Path, with_rank_bm
     times = in_turns(fast, queries)
     for name in fast:
         figures[name] |= describe(times[name])
-    compared: dict[str, Any] = {**figures, "ratio_to_bm25s": ratio(times["ours"], times["bm25s"])}
-    if with_rank_bm25:
+    compared: dict[str, Any] = {
+        **figures,
+        **{f"ratio_to_{name}": ratio(times["ours"], times[name]) for name in fast if name != "ours"},
+    }
+    if "rank_bm25" in searches:
         few = in_turns(searches, queries[:SLOW_QUERIES], rounds=1)
         compared["rank_bm25"] |= describe(few["rank_bm25"])
         compared["ratio_to_rank_bm25"] = ratio(few["ours"], few["rank_bm25"])
@@ -111,14 +122,14 @@ def ours(texts: Sequence[str], folder: Path) -> Search:
     return lambda query: index.search(query, K)
 
 
-def by_bm25s(texts: Sequence[str]) -> Search:
-    """bm25s with stemming and stop words, as ours."""
+def by_bm25s(texts: Sequence[str], backend: str = "numpy") -> Search:
+    """bm25s with stemming and stop words, as ours; `numpy` is its usual backend."""
     stemmer = Stemmer.Stemmer("english")
 
     def tokens(some: list[str]) -> Any:
         return bm25s.tokenize(some, stopwords="en", stemmer=stemmer, show_progress=False)
 
-    retriever: Any = bm25s.BM25(k1=1.2, b=0.75)
+    retriever: Any = bm25s.BM25(k1=1.2, b=0.75, backend=backend)
     retriever.index(tokens(list(texts)), show_progress=False)
     return lambda query: retriever.retrieve(tokens([query]), k=K, show_progress=False, n_threads=1)
 
@@ -127,6 +138,14 @@ def by_rank_bm25(texts: Sequence[str]) -> Search:
     """rank_bm25 on words cut at spaces."""
     okapi: Any = BM25Okapi([[intern(word) for word in text.split()] for text in texts], k1=1.2, b=0.75)
     return lambda query: np.argsort(-okapi.get_scores(query.split()))[:K]
+
+
+COMPILED = "bm25s_numba"
+PEERS: dict[str, Callable[[Sequence[str]], Search]] = {
+    "bm25s": by_bm25s,
+    COMPILED: partial(by_bm25s, backend="numba"),
+    "rank_bm25": by_rank_bm25,
+}
 
 
 def in_turns(searches: Mapping[str, Search], queries: Sequence[str], rounds: int = 5) -> dict[str, Times]:
