@@ -45,6 +45,7 @@ from rag.evaluation.retrieval import Collection, measure, read_collection, reran
 from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
 from rag.retriever.fusion import min_max_weighted, reciprocal_rank
+from rag.retriever.rerank import DEPTH as RERANK_DEPTH
 from rag.retriever.rerank import Reranker
 from rag.training.data import read_examples
 from store.index.ranking import Ranking, rank
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--generator", type=Path, default=shipped_checkpoint())
     parser.add_argument("--cache", type=Path, help="where embeddings are kept between runs")
     parser.add_argument("--rerank-queries", type=int, default=300, help="of each collection at most; 0: none")
+    parser.add_argument("--cached-only", action="store_true", help="rerank only what was all read before")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -79,8 +81,11 @@ def main() -> None:
     sets = {}
     for name, collection in collections.items():
         encoder = CachedEncoder(Encoder(arguments.encoder, choose_precision("auto")), arguments.cache)
-        sample = first_queries(collection, arguments.rerank_queries, arguments.seed)
-        sets[name] = measure_all(collection, sample, encoder, generator, arguments.seed)
+        wanted = None if arguments.cached_only else arguments.rerank_queries
+        sample = first_queries(collection, wanted, arguments.seed)
+        sets[name] = measure_all(
+            collection, sample, encoder, generator, arguments.seed, cached_only=arguments.cached_only
+        )
         encoder.save()
         if generator:
             generator.save()
@@ -107,10 +112,10 @@ def collection_of_questions(files: Sequence[Path]) -> Collection:
     return Collection(ids, tuple(passage for _, passage in passages.values()), queries, grades)
 
 
-def first_queries(collection: Collection, most: int, seed: int) -> Collection:
-    """The collection with a sample of its queries."""
+def first_queries(collection: Collection, most: int | None, seed: int) -> Collection:
+    """The collection with a sample of its queries; None: with all."""
     ids = list(collection.queries)
-    if len(ids) > most:
+    if most is not None and len(ids) > most:
         ids = random.Random(seed).sample(ids, most)
     queries = {i: collection.queries[i] for i in ids}
     return Collection(collection.ids, collection.passages, queries, collection.grades)
@@ -120,8 +125,10 @@ def measure_all(
     collection: Collection,
     sample: Collection,
     encoder: "CachedEncoder",
-    reranker: Reranker | None,
+    reranker: "CachedReranker | None",
     seed: int,
+    *,
+    cached_only: bool = False,
 ) -> dict[str, dict[str, float]]:
     """Every search's figures, with the number of queries that each was measured on."""
     texts = [f"{p.title}\n{p.text}".strip() or "-" for p in collection.passages]
@@ -135,6 +142,8 @@ def measure_all(
             search = ours(index, mode)
             rows[mode] = {"n": len(collection.queries), **measure(collection, search)}
         if reranker is not None:
+            if cached_only:
+                sample = read_before(index, collection, reranker)
             searches = {
                 "baseline, on the sample": top(plain_searches(texts, encoder)["baseline"]),
                 "weighted, on the sample": ours(index, "weighted"),
@@ -151,6 +160,18 @@ def measure_all(
                 rows["reranked, learned"] = {**n, **learned_reranking(index, sample, reranker, seed)}
         index.close()
     return rows
+
+
+def read_before(index: PassageIndex, collection: Collection, reranker: "CachedReranker") -> Collection:
+    """The collection with the queries for which all that reranking reads is in the cache."""
+    queries = {
+        i: query
+        for i, query in collection.queries.items()
+        if reranker.knows(
+            query, [collection.passages[n] for n in index.search(query, "weighted", RERANK_DEPTH, DEPTH)]
+        )
+    }
+    return Collection(collection.ids, collection.passages, queries, collection.grades)
 
 
 def ours(index: PassageIndex, mode: str) -> Callable[[str], list[int]]:
@@ -267,6 +288,10 @@ class CachedReranker:
         if new:
             self._known |= zip(new, self._reranker.relevance(question, [*new.values()]), strict=True)
         return [self._known[key] for key in keys]
+
+    def knows(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Whether all of these were read before."""
+        return all(relevance_key(question, passage) in self._known for passage in passages)
 
     def save(self) -> None:
         """Write what was read so far."""

@@ -51,7 +51,9 @@ def collection() -> Collection:
 
 
 def test_every_search_is_measured_beside_the_plain_ones(collection: Collection) -> None:
-    rows = measure_all(collection, collection, CachedEncoder(FakeEncoder(), None), Knows(), seed=1)
+    rows = measure_all(
+        collection, collection, CachedEncoder(FakeEncoder(), None), CachedReranker(Knows(), None), seed=1
+    )
     assert list(rows) == [
         "rank_bm25", "faiss", "plain rrf", "bm25s", "baseline",
         "keyword", "vector", "rrf", "weighted",
@@ -65,11 +67,19 @@ def test_learned_weights_are_measured_on_the_other_half(collection: Collection) 
     queries = {f"{i}{k}": text for i, text in collection.queries.items() for k in range(10)}
     grades = {name: collection.grades[name[0]] for name in queries}
     many = replace(collection, queries=queries, grades=grades)
-    rows = measure_all(many, many, CachedEncoder(FakeEncoder(), None), Knows(), seed=1)
+    rows = measure_all(many, many, CachedEncoder(FakeEncoder(), None), CachedReranker(Knows(), None), seed=1)
     assert [
         (rows[f"{name}, learned"]["n"], rows[f"{name}, learned"]["hit@1"])
         for name in ("weighted", "reranked")
     ] == [(20, 1.0)] * 2
+
+
+def test_only_what_was_read_before_is_reranked(collection: Collection) -> None:
+    reranker = CachedReranker(Knows(), None)
+    reranker.relevance(collection.queries["1"], collection.passages)
+    encoder = CachedEncoder(FakeEncoder(), None)
+    rows = measure_all(collection, collection, encoder, reranker, seed=1, cached_only=True)
+    assert (rows["reranked"]["n"], rows["weighted"]["n"]) == (1, 2)
 
 
 def test_relevances_are_kept_between_runs(tmp_path: Path) -> None:
