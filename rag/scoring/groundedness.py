@@ -41,6 +41,7 @@ class GroundednessScorer:
         self._model = checkpoint.load(directory)
         if precision == "bfloat16":
             self._model.encoder.to(torch.bfloat16)
+        self._model.lay_out()
         self._reader = PairReader(self._model.config)
         self._lexicon = Lexicon()
         self._lock = threading.Lock()  # the tokenizer is not to be used by two threads at once

@@ -5,16 +5,19 @@
 logit = w · [state of CLS; mean state of the claim; lexical features] + b
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rag.cores import filled
 from rag.errors import CheckpointError
 from rag.generator.config import GeneratorConfig
 from rag.generator.layers import LAYER_NORM_EPSILON, EncoderLayer
 from rag.generator.model import MASKED
+from rag.generator.packed import PackedLayer, packed_layers, read_packed
 from rag.scoring.features import FEATURES
 
 
@@ -67,6 +70,7 @@ class Scorer(nn.Module):
         self.encoder = nn.ModuleList(EncoderLayer(shape) for _ in range(config.layers))
         self.dropout = nn.Dropout(0.1)
         self.head = nn.Linear(2 * D + config.features, 1)
+        self._packed: list[PackedLayer] | None = None
 
     def forward(self, ids: Tensor, segments: Tensor, features: Tensor) -> Tensor:
         """Logits `(B,)`, float32.
@@ -76,6 +80,8 @@ class Scorer(nn.Module):
             segments: `(B, L)` 0 for the claim, 1 for the evidence.
             features: `(B, F)` lexical features.
         """
+        if self._packed is not None:
+            return self._read_packed(self._packed, ids, segments, features)
         precision = next(self.encoder.parameters()).dtype
         bias = ((ids == 0)[:, None, None, :] * MASKED).to(precision)
         x = self.words(ids) + self.positions.weight[: ids.shape[1]] + self.segments(segments)
@@ -84,6 +90,29 @@ class Scorer(nn.Module):
             x = layer(x, bias)
         claim = ((segments == 0) & (ids != 0)).unsqueeze(-1).to(x.dtype)
         mean = (x * claim).sum(dim=1) / claim.sum(dim=1)  # (B, D)
-        pooled = torch.cat([x[:, 0].float(), mean.float(), features], dim=-1)
+        return self._judge(x[:, 0], mean, features)
+
+    def lay_out(self) -> None:
+        """Lay the encoder's weights out for reading, once; they must not change any more."""
+        self._packed = packed_layers(self.encoder)
+
+    def _read_packed(
+        self, layers: Sequence[PackedLayer], ids: Tensor, segments: Tensor, features: Tensor
+    ) -> Tensor:
+        """`forward` without padding."""
+        there = ids != 0
+        lengths: list[int] = there.sum(dim=1).tolist()
+        row, place = (filled(each) for each in there.nonzero(as_tuple=True))  # (t,)
+        x = self.words(ids[row, place]) + self.positions(place) + self.segments(segments[row, place])
+        precision = next(self.encoder.parameters()).dtype
+        x = read_packed(layers, self.input_norm(x).to(precision), lengths)
+        windows = x[: sum(lengths)].split(lengths)
+        claims: list[int] = ((segments == 0) & there).sum(dim=1).tolist()
+        mean = torch.stack([w[:n].mean(dim=0) for w, n in zip(windows, claims, strict=True)])
+        return self._judge(torch.stack([w[0] for w in windows]), mean, features)
+
+    def _judge(self, first: Tensor, mean: Tensor, features: Tensor) -> Tensor:
+        """Logits of the first state, the claim's mean state and the features, each `(B, …)`."""
+        pooled = torch.cat([first.float(), mean.float(), features], dim=-1)
         logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1)
         return logits.float()

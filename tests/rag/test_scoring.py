@@ -114,6 +114,17 @@ def test_padding_changes_nothing() -> None:
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
+def test_weights_that_are_laid_out_say_the_same() -> None:
+    torch.manual_seed(0)
+    model = Scorer(SMALL).eval()
+    read = PairReader(SMALL).read([(SKY, "High."), ("A tower in Paris.", "It is a tower."), (SKY, "Low.")])
+    batch = vars(collate([windows[0] for windows in read])).values()
+    with torch.inference_mode():
+        plain = model(*batch)
+        model.lay_out()
+        torch.testing.assert_close(model(*batch), plain, rtol=1e-4, atol=1e-5)
+
+
 def saved(folder: Path) -> Path:
     torch.manual_seed(0)
     description = {"calibration": {"weight": 1.0, "bias": 0.0, "threshold": 0.5}}
