@@ -106,7 +106,7 @@ class Scorer(nn.Module):
         x = self.words(ids[row, place]) + self.positions(place) + self.segments(segments[row, place])
         precision = next(self.encoder.parameters()).dtype
         x = read_packed(layers, self.input_norm(x).to(precision), lengths)
-        windows = x[: sum(lengths)].split(lengths)
+        windows = torch.split_with_sizes(x[: sum(lengths)], lengths)
         claims: list[int] = ((segments == 0) & there).sum(dim=1).tolist()
         mean = torch.stack([w[:n].mean(dim=0) for w, n in zip(windows, claims, strict=True)])
         return self._judge(torch.stack([w[0] for w in windows]), mean, features)
