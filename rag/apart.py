@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SHORT = 32  # tokens: up to here so many operations for each length take longer than their work
+_LEAST = 1e-30  # smaller sums of weights are of too few digits
+_LONG = 64  # tokens: from here on a text by itself is attended to faster than by torch's own kernel
 
 
 class Apart(Protocol):
@@ -25,7 +27,7 @@ class Apart(Protocol):
 
 def apart(lengths: Sequence[int]) -> Apart:
     """The places of texts of so many tokens, which ascend."""
-    return _Padded(lengths) if lengths[-1] <= _SHORT else _Grouped(lengths)
+    return _Padded(lengths) if lengths[-1] <= _SHORT else Grouped(lengths)
 
 
 class _Padded:
@@ -69,10 +71,11 @@ class _Group:
         return self.start + self.texts * self.length
 
 
-class _Grouped:
+class Grouped:
     """Longer texts: those of equal length together, so that nothing is padded."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
+        """The places of texts of so many tokens; those of equal length are side by side."""
         counted = [(length, len(list(same))) for length, same in groupby(lengths)]
         starts = accumulate((length * texts for length, texts in counted), initial=0)
         self._groups = [
@@ -80,15 +83,44 @@ class _Grouped:
         ]
 
     def attend(self, qkv: Tensor, heads: int) -> Tensor:
+        """Attention of each text's queries, keys and values, `(t, 3 d)`: gives `(t, d)`."""
         attended = qkv.new_zeros((len(qkv), qkv.shape[1] // 3))
         for g in self._groups:
-            of_text = qkv[g.start : g.end].view(g.texts, g.length, 3, heads, -1)
-            q, k, v = of_text.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
-            of_group = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
-            attended[g.start : g.end].view(g.texts, g.length, heads, -1).copy_(of_group)
+            of_texts = qkv[g.start : g.end].view(g.texts, g.length, 3, heads, -1)
+            into = attended[g.start : g.end].view(g.texts, g.length, heads, -1)
+            if qkv.dtype == torch.bfloat16 and g.length >= _LONG:
+                _attend_long(of_texts, into)
+            else:
+                _attend(of_texts, into)
         return attended
 
     def means(self, x: Tensor) -> Tensor:
+        """The mean of each text's tokens `(t, d)`: gives `(texts, d) float32`."""
         return torch.cat(
             [x[g.start : g.end].view(g.texts, g.length, -1).float().mean(dim=1) for g in self._groups]
         )
+
+
+def _attend(qkv: Tensor, into: Tensor) -> None:
+    """Attention of texts `(texts, length, 3, heads, d / heads)` into `(texts, length, heads, d / heads)`."""
+    q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
+    into.copy_(F.scaled_dot_product_attention(q, k, v).transpose(1, 2))
+
+
+def _attend_long(qkv: Tensor, into: Tensor) -> None:
+    """`_attend` for bfloat16, text by text, so that what is between the products stays in the cache.
+
+    The weights are divided by their sum at the end and not brought into range before; where one leaves the
+    numbers' range, which takes a product beyond 88, the text is attended to in the usual way.
+    """
+    heads, length, size = qkv.shape[3], qkv.shape[1], qkv.shape[4]
+    weights = qkv.new_empty(heads, length, length)
+    for number in range(len(qkv)):
+        q, k, v = qkv[number].permute(1, 2, 0, 3)  # each (heads, length, d / heads)
+        torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=size**-0.5, out=weights)
+        sums = torch.exp(weights, out=weights).sum(-1, keepdim=True, dtype=torch.float32)
+        least, most = sums.aminmax()
+        if least > _LEAST and most < torch.inf:
+            torch.div(weights @ v, sums, out=into[number].transpose(0, 1))
+        else:
+            _attend(qkv[number : number + 1], into[number : number + 1])

@@ -141,8 +141,7 @@ def _pointers(
     windows = evidence.relevance.shape[1]
     short, sentence = (step.starts[question, 0].exp().view(windows, -1).cpu().numpy() for step in steps)
     yes, no = (reader.pieces([word])[0].ids[0] for word in VERDICTS)
-    words = model.write(steps[1].states[question, 0])
-    return Pointers(short, sentence, float(words[yes] - words[no]))
+    return Pointers(short, sentence, float(model.log_odds(steps[1].states[question, 0], yes, no)))
 
 
 @torch.inference_mode()

@@ -283,6 +283,13 @@ class Generator(nn.Module):
         logits: Tensor = self.writer(states) @ self.words.weight.T + self.writer_bias
         return logits.float().log_softmax(dim=-1)
 
+    def log_odds(self, states: Tensor, word: int, other: int) -> Tensor:
+        """How much rather the one word piece is written than the other, of `write` for states `(…, D)`."""
+        weights = self.words.weight[word] - self.words.weight[other]
+        biases = self.writer_bias[word] - self.writer_bias[other]
+        odds: Tensor = self.writer(states) @ weights + biases
+        return odds
+
     def ends(self, states: Tensor, starts: Tensor, question: Tensor, evidence: Evidence) -> Tensor:
         """Log-softmax over where copies end, given where they start.
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rag.apart import Grouped
 from rag.generator.layers import EncoderLayer
 from rag.linear import Linear, linear
 
@@ -63,20 +62,8 @@ def read_packed(layers: Sequence[PackedLayer], x: Tensor, lengths: Sequence[int]
         x: the windows' embedded tokens, one window behind the other; what follows them is of no window.
         lengths: of the windows; those of equal length are attended to together.
     """
-    groups = [(length, len(list(same))) for length, same in groupby(lengths)]
+    texts = Grouped(lengths)
     for layer in layers:
-        x = layer.norm(layer.out.added(_attended(layer.qkv(x), layer.heads, groups), x))
+        x = layer.norm(layer.out.added(texts.attend(layer.qkv(x), layer.heads), x))
         x = layer.last_norm(layer.down.added(layer.up.gelu(x), x))
     return x
-
-
-def _attended(qkv: Tensor, heads: int, groups: Sequence[tuple[int, int]]) -> Tensor:
-    mixed = qkv.new_zeros((len(qkv), qkv.shape[1] // 3))
-    at = 0
-    for length, windows in groups:
-        end = at + length * windows
-        q, k, v = qkv[at:end].view(windows, length, 3, heads, -1).permute(2, 0, 3, 1, 4)
-        found = F.scaled_dot_product_attention(q, k, v)  # (windows, heads, length, D / heads)
-        mixed[at:end].view(windows, length, heads, -1).copy_(found.transpose(1, 2))
-        at = end
-    return mixed

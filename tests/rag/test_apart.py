@@ -28,6 +28,19 @@ def test_each_text_attends_to_itself_alone(lengths: list[int]) -> None:
     torch.testing.assert_close(means, torch.stack([text.mean(dim=0) for text in texts]))
 
 
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_long_texts_attend_in_bfloat16_also_beyond_the_range_of_its_exponents(scale: float) -> None:
+    """With the greater scale products of queries and keys exceed 88 by far, both ways."""
+    lengths = [64, 100, 100]
+    qkv = torch.randn(sum(lengths), 3 * DIMENSION, generator=torch.Generator().manual_seed(7))
+    qkv[:, : 2 * DIMENSION] *= scale
+    qkv = qkv.bfloat16()
+    attended = apart(lengths).attend(qkv, HEADS)
+    expected = torch.cat([attended_alone(text) for text in qkv.float().split(lengths)])
+    assert attended.dtype == torch.bfloat16
+    torch.testing.assert_close(attended.float(), expected, atol=0.03, rtol=0.02)
+
+
 @pytest.mark.parametrize("kind", [_LaidOut, _Plain])
 def test_layer_that_is_laid_out_gives_what_a_plain_one_gives(kind: type[_LaidOut] | type[_Plain]) -> None:
     generator = torch.Generator().manual_seed(7)

@@ -165,6 +165,13 @@ def test_the_actions_of_a_step_share_one_distribution(model: Generator, reader: 
     assert float(step.null[0, 0].exp()) > 0.01
 
 
+def test_log_odds_of_two_words_are_those_of_the_distribution_over_all(model: Generator) -> None:
+    states = torch.randn(3, model.config.dimension, generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        log_p = model.write(states)
+        torch.testing.assert_close(model.log_odds(states, 5, 9), log_p[:, 5] - log_p[:, 9])
+
+
 def test_copies_begin_and_end_with_words_of_one_text(model: Generator, reader: Reader) -> None:
     reading = reader.read("Who?", [Passage("Unbelievably, Babbage met Lovelace.")])
     with torch.inference_mode():
