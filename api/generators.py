@@ -26,7 +26,11 @@ def load(settings: Settings, generator: str) -> "Loaded":
     key = settings.generator_api_key
     precision = choose_precision(settings.generator_precision)
     choice = GeneratorChoice(
-        generator, key.get_secret_value() if key else None, settings.generator_timeout_s, precision
+        generator,
+        key.get_secret_value() if key else None,
+        settings.generator_timeout_s,
+        precision,
+        settings.generator_pruning,
     )
     return load_generator(choice, Lazy(lambda: _load_checkpoint(precision)).get)
 

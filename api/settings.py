@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """How long an answer of an `openai:` generator may take."""
     generator_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """What a checkpoint reads passages in; auto is bfloat16 where the processor computes in it."""
+    generator_pruning: bool = True
+    """Whether a checkpoint that can leaves passages that promise little unread."""
     scorer: Path | None = Field(default_factory=shipped_scorer)
     """The checkpoint that judges groundedness; `none`: words alone do."""
     keyword_engine: Literal["tantivy", "rank-bm25"] = "tantivy"

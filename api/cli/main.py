@@ -63,6 +63,7 @@ def _register() -> None:
     app.command("mcp")(mcp.mcp)
     app.command("train", cls=models.ListsInARow)(models.train)
     app.command("calibrate", cls=models.ListsInARow)(models.calibrate)
+    app.command("fit-pruning", cls=models.ListsInARow)(models.fit_pruning)
     app.command("average")(models.average)
     app.command("record-data", cls=models.ListsInARow)(models.record_data)
     app.command("train-questioner", cls=models.ListsInARow)(questioner.train_questioner)

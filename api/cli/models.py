@@ -145,6 +145,51 @@ def calibrate(
         note(f"{generator} abstains where the probability is under {threshold:.3f}")
 
 
+def fit_pruning(
+    qa: Annotated[
+        list[Path],
+        typer.Option("--qa", metavar="FOLDER", help="The folders with the recipe's question files."),
+    ],
+    generator: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="The checkpoint; its model.json is changed.")
+    ],
+    after: Annotated[int, typer.Option(min=1, help="So many of the encoder's layers read all.")] = 3,
+    share: Annotated[
+        float, typer.Option(min=0.05, max=1.0, help="Share of the passages that is read to the end.")
+    ] = 0.5,
+    least: Annotated[int, typer.Option(min=1, help="At least so many are read to the end.")] = 5,
+    questions: Annotated[int, typer.Option(min=2, help="Held-out questions to fit it on.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Chooses the held-out questions.")] = 7,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit which passages a checkpoint reads to the end; its weights stay."""
+    from api.settings import load_settings
+    from api.threads import choose_precision, set_threads
+    from rag.training.pruning import Sift, prune
+    from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
+    from rag.training.train import TrainSettings
+
+    configured = load_settings(data_dir=data_dir)
+    set_threads(configured.threads)
+    settings = TrainSettings(sources=recipe_sources(qa), out=generator, seed=seed, mixture=RECIPE_MIXTURE)
+    precision = choose_precision(configured.generator_precision)
+    description = prune(settings, Sift(after, share, least, questions), precision, _tell_questions)
+    if as_json:
+        print_json(description)
+    else:
+        found = description["pruning_dev"]
+        note(
+            f"{generator} reads what holds {found['kept_mass']:.1%} of the start pointer to the end; "
+            f"the best passage of {found['kept_best']:.1%} of {found['questions']} questions is among it"
+        )
+
+
+def _tell_questions(done: int, of: int) -> None:
+    if done % 100 == 0 or done == of:
+        note(f"read {done} of {of} questions")
+
+
 def average(
     parts: Annotated[
         list[str], typer.Argument(metavar="FOLDER=SHARE…", help="Checkpoints and their shares, together 1.")

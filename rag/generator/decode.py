@@ -32,6 +32,8 @@ class Outlook:
     """For each window, the logit that it holds the answer."""
     focus: tuple[int, int]
     """Window and token with the most mass in the first step's start pointer."""
+    read: tuple[bool, ...]
+    """For each window, whether it was read to the end."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,9 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
     """Answer questions; the encoder reads all of them at once. Each needs a passage at least."""
     if not tasks:
         return []
-    inputs = collate([t.reading for t in tasks])
     device = model.words.weight.device
-    evidence = model.encode(
-        torch.from_numpy(inputs.ids).to(device),
-        torch.from_numpy(inputs.segments).to(device),
-        torch.from_numpy(inputs.copyable).to(device),
-    )
+    inputs = collated([t.reading for t in tasks], device)
+    evidence = model.encode(inputs.ids, inputs.segments, inputs.copyable)
     short = first = model.advance(*_starts([CLS] * len(tasks), device), evidence)
     outlooks = [_outlook(first[0], evidence, q, len(t.reading.windows)) for q, t in enumerate(tasks)]
     searches = [Search(t.settings, model.config.answer_tokens) for t in tasks]
@@ -147,12 +145,32 @@ def _pointers(
 @torch.inference_mode()
 def relevance_logits(model: Generator, readings: Sequence[Reading]) -> list[float]:
     """For each reading, the largest logit, over its windows, that a passage holds the answer."""
-    inputs = collate(readings)
-    device = model.words.weight.device
-    ids = torch.from_numpy(inputs.ids).to(device)
-    logits = model.relevance_of(ids, torch.from_numpy(inputs.segments).to(device))
-    absent = ids[:, :, 0] == 0
+    inputs = collated(readings, model.words.weight.device)
+    logits = model.relevance_of(inputs.ids, inputs.segments)
+    absent = inputs.ids[:, :, 0] == 0
     return [float(x) for x in logits.masked_fill(absent, MASKED).amax(dim=1)]
+
+
+@dataclass(frozen=True)
+class Collated:
+    """What `Generator.encode` takes."""
+
+    ids: Tensor
+    segments: Tensor
+    copyable: Tensor
+
+
+def collated(readings: Sequence[Reading], device: torch.device) -> Collated:
+    """The windows of several questions, padded to equal numbers and lengths."""
+    inputs = collate(readings)
+    arrays = (inputs.ids, inputs.segments, inputs.copyable)
+    return Collated(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def first_step(model: Generator, evidence: Evidence) -> Step:
+    """The distributions with which short answers to B questions begin."""
+    step, _ = model.advance(*_starts([CLS] * len(evidence.states), evidence.states.device), evidence)
+    return step
 
 
 def _start(model: Generator, style: Style) -> int:
@@ -172,7 +190,8 @@ def _outlook(first: Step, evidence: Evidence, question: int, windows: int) -> Ou
     abstain = first.copy_gate[question, 0] + first.null[question, 0]
     odds = abstain - torch.log1p(-abstain.exp().clamp(max=1 - 1e-6))
     window, token = divmod(int(first.starts[question, 0].argmax()), tokens)
-    return Outlook(float(odds), tuple(evidence.relevance[question, :windows].tolist()), (window, token))
+    relevance, read = (tuple(x[question, :windows].tolist()) for x in (evidence.relevance, evidence.read))
+    return Outlook(float(odds), relevance, (window, token), read)
 
 
 class _Decoding:

@@ -16,6 +16,7 @@ from rag.generator.cells import Found, TableReader
 from rag.generator.compose import Segment, compose
 from rag.generator.decode import SERIES_PIECES, Decoded, Outlook, Task, decode, relevance_logits
 from rag.generator.passages import Passage, Reader, Reading
+from rag.generator.pruning import Pruning
 from rag.generator.scripts import pointless_because, unreadable_because
 from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.generator.stems import ContentStems
@@ -68,7 +69,7 @@ class Calibration:
         Args:
             null_log_odds: log p(abstain) − log p(anything else) at the first step.
             relevance: the largest relevance logit of the passages.
-            passages: how many were read.
+            passages: how many were read to the end.
             missing_share: how many of the question's content words the sentence pointed at lacks, 0 to 1.
             titled_share: how many of the passages have a title, 0 to 1.
         """
@@ -98,6 +99,8 @@ class Generated:
     """Share of the question's content words that the sentence of the focus, and its title, lack."""
     refusal: str | None = None
     """Why the generator itself does not answer; None where it does."""
+    passages_read: int = 0
+    """How many passages were read to the end."""
 
 
 class Watcher(Protocol):
@@ -160,13 +163,16 @@ class Asked:
 class LocalGenerator:
     """The checkpoint of `rag train`, loaded and ready to answer."""
 
-    def __init__(self, directory: Path, device: str = "cpu", precision: str = "float32") -> None:
+    def __init__(
+        self, directory: Path, device: str = "cpu", precision: str = "float32", *, prunes: bool = True
+    ) -> None:
         """Load a checkpoint.
 
         Args:
             directory: where it is.
             device: what computes.
             precision: `float32` or `bfloat16`, of what is computed once per passage.
+            prunes: whether windows that promise little are not read to the end, where the checkpoint can.
 
         Raises:
             CheckpointError: there is none, it is damaged, or it is of another configuration.
@@ -177,6 +183,11 @@ class LocalGenerator:
             self.model.read_in_bfloat16()
         if device == "cpu":
             self.model.lay_out()
+        if prunes and "pruning" in description:
+            config = self.model.config
+            self.model.prune(
+                Pruning.from_dict(description["pruning"], config.dimension, config.encoder_layers)
+            )
         self.reader = Reader(minilm_directory() / "tokenizer.json", self.model.config)
         try:
             self.calibration = Calibration(**description.get("calibration", {}))
@@ -288,6 +299,7 @@ class LocalGenerator:
             focus=focus,
             missing_share=self._missing_share(reading, focus),
             refusal=self.refuses(reading),
+            passages_read=passages_read(reading, outlook),
         )
 
     def refuses(self, reading: Reading) -> str | None:
@@ -300,7 +312,11 @@ class LocalGenerator:
         missing_share = self._missing_share(reading, focus_of(reading, outlook))
         titled_share = sum(bool(p.title) for p in reading.passages) / len(reading.passages)
         probability = self.calibration.probability(
-            outlook.null_log_odds, max(by_passage), len(by_passage), missing_share, titled_share
+            outlook.null_log_odds,
+            max(by_passage),
+            passages_read(reading, outlook),
+            missing_share,
+            titled_share,
         )
         return max(probability, CELL_PROBABILITY) if cells else probability
 
@@ -351,6 +367,12 @@ def best_of_windows(reading: Reading, outlook: Outlook) -> list[float]:
     for window, logit in zip(reading.windows, outlook.relevance, strict=True):
         by_passage[window.passage] = max(by_passage[window.passage], logit)
     return by_passage
+
+
+def passages_read(reading: Reading, outlook: Outlook) -> int:
+    """How many passages were read to the end, in a window at least."""
+    windows = zip(reading.windows, outlook.read, strict=True)
+    return len({window.passage for window, read in windows if read})
 
 
 def model_name(description: dict[str, Any]) -> str:

@@ -30,9 +30,20 @@ class Attention(nn.Module):
         """`(B, L, D)` to `(B, heads, L, D / heads)`."""
         return x.view(x.shape[0], x.shape[1], self.heads, self.head_dimension).transpose(1, 2)
 
-    def memory(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of a memory `(B, M, D)`, each `(B, heads, M, D / heads)`."""
-        keys, values = self.key_value(x.to(self.key_value.weight.dtype)).to(x.dtype).chunk(2, dim=-1)
+    def memory(self, x: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Keys and values of a memory `(B, M, D)`, each `(B, heads, M, D / heads)`.
+
+        Args:
+            x: the memory; of windows, side by side, where `kept` is given.
+            kept: `(B, P)` bool, the windows that are there; those of the others are zero.
+        """
+        if kept is None:
+            made = self.key_value(x.to(self.key_value.weight.dtype)).to(x.dtype)
+        else:
+            windows = x.view(*kept.shape, -1, x.shape[-1])  # (B, P, L, D)
+            made = x.new_zeros((*windows.shape[:3], 2 * x.shape[-1]))
+            made[kept] = self.key_value(windows[kept].to(self.key_value.weight.dtype)).to(x.dtype)
+        keys, values = made.view(*x.shape[:2], -1).chunk(2, dim=-1)
         return self.split_heads(keys), self.split_heads(values)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:

@@ -21,6 +21,8 @@ class GeneratorChoice:
     api_key: str | None = None
     timeout_s: float = 60.0
     precision: str = "float32"
+    prunes: bool = True
+    """Whether a checkpoint leaves passages that promise little unread."""
 
 
 def load_generator(
@@ -39,7 +41,7 @@ def load_generator(
         return CausalGenerator(Path(choice.name.removeprefix(CAUSAL)), load_reranker)
     if choice.name.startswith(SERVICE):
         return ServiceGenerator(_service(choice), load_reranker)
-    return LocalGenerator(Path(choice.name), precision=choice.precision)
+    return LocalGenerator(Path(choice.name), precision=choice.precision, prunes=choice.prunes)
 
 
 def _service(choice: GeneratorChoice) -> Service:

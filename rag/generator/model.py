@@ -15,18 +15,18 @@ training sum over all ways to cut a target into copied and written pieces. Distr
 in float32 also where the matrix products before them are not.
 """
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rag.cores import Cores, filled, shared_out
+from rag.cores import Cores
 from rag.generator.config import GeneratorConfig
 from rag.generator.layers import LAYER_NORM_EPSILON, DecoderLayer, EncoderLayer
-from rag.generator.packed import PackedLayer, packed_layers, read_packed
+from rag.generator.packed import PackedLayer, packed_layers, read_windows
+from rag.generator.pruning import Pruning, Sieve, signals_of
 
 MASKED = -1e4
 """Added to a logit that must not be chosen; finite, so that a fully masked row stays a number."""
@@ -46,6 +46,7 @@ class Evidence:
     starts: Tensor  # (B, M) bool: a copy may start here
     passage_of: Tensor  # (M,) which of the P passages a token belongs to
     relevance: Tensor  # (B, P) logits: the passage holds the answer
+    read: Tensor  # (B, P) bool: the window was read to the end
 
     def select(self, questions: Tensor) -> "Evidence":
         """The evidence of some of the questions."""
@@ -56,6 +57,7 @@ class Evidence:
             bias=self.bias[questions],
             starts=self.starts[questions],
             relevance=self.relevance[questions],
+            read=self.read[questions],
         )
 
 
@@ -111,6 +113,7 @@ class Generator(nn.Module):
         self.relevance = nn.Linear(D, 1)
         self._cores = Cores("reading")
         self._packed: list[PackedLayer] | None = None
+        self._sieve: Sieve | None = None
 
     def encode(self, ids: Tensor, segments: Tensor, copyable: Tensor) -> Evidence:
         """Read the passages.
@@ -121,17 +124,31 @@ class Generator(nn.Module):
             copyable: `(B, P, L)` bool, where a copied span may start.
         """
         B, P, L = ids.shape
-        x, bias = self._encode(ids, segments)
+        sieve = self._sieve_for(ids)
+        begun = sifted = None
+        if sieve:
+            begun = self._read_until(ids, segments, sieve.pruning.layer)
+            sifted = sieve.sift(self._signals(ids, begun), ids[..., 0] != 0)
+            ids, copyable = ids * sifted.kept[..., None], copyable & sifted.kept[..., None]
+        x, bias = self._encode(ids, segments, begun)
         relevance = self.relevance(x[:, 0]).view(B, P)
         states = x.reshape(B, P * L, -1)
         return Evidence(
             states=states,
-            memories=[layer.cross_attention.memory(states) for layer in self.decoder],  # type: ignore[union-attr, operator]
+            memories=[
+                layer.cross_attention.memory(states, sifted and sifted.kept)  # type: ignore[union-attr, operator]
+                for layer in self.decoder
+            ],
             bias=bias.view(B, 1, 1, P * L),
             starts=copyable.view(B, P * L),
             passage_of=torch.arange(P, device=ids.device).repeat_interleave(L),
-            relevance=relevance,
+            relevance=torch.where(sifted.kept, relevance, sifted.relevance) if sifted else relevance,
+            read=ids[..., 0] != 0,
         )
+
+    def signals(self, ids: Tensor, segments: Tensor, layer: int) -> Tensor:
+        """What a `Pruning` after so many layers judges windows by: `(B, P, 2 D)`; see `encode`."""
+        return self._signals(ids, self._read_until(ids, segments, layer))
 
     def relevance_of(self, ids: Tensor, segments: Tensor) -> Tensor:
         """Relevance logits `(B, P)` alone, without what decoding needs; arguments as of `encode`."""
@@ -139,16 +156,56 @@ class Generator(nn.Module):
         logits: Tensor = self.relevance(x[:, 0]).view(ids.shape[:2])
         return logits
 
-    def _encode(self, ids: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
-        """States `(B · P, L, D)` and the bias `(B · P, 1, 1, L)` that hides padding."""
+    def _encode(self, ids: Tensor, segments: Tensor, begun: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """States `(B · P, L, D)` and the bias `(B · P, 1, 1, L)` that hides padding.
+
+        `begun` is what the layers before the sieve made of the windows.
+        """
         B, P, L = ids.shape
         flat, parts = ids.view(B * P, L), segments.view(B * P, L)
         bias = (flat == 0)[:, None, None, :] * MASKED
         if torch.is_grad_enabled():
             return self._read(flat, parts, bias), bias
-        if ids.device.type == "cpu":
-            return self._read_packed(flat, parts), bias
-        return self._read_slices(flat, parts, bias), bias
+        if ids.device.type != "cpu":
+            return self._read_slices(flat, parts, bias), bias
+        states = torch.zeros((*flat.shape, self.config.dimension))
+        if begun is None or self._sieve is None:
+            return read_windows(self._layers, flat, self._embedding(ids, segments), self._cores, states), bias
+        layers = self._layers[self._sieve.pruning.layer :]
+        return read_windows(layers, flat, lambda *at: begun[at], self._cores, states), bias
+
+    def _sieve_for(self, ids: Tensor) -> Sieve | None:
+        """What chooses among windows `(B, P, L)`; None where all are read to the end."""
+        sieve = self._sieve
+        if sieve is None or torch.is_grad_enabled() or ids.device.type != "cpu":
+            return None
+        return sieve if sieve.pruning.kept_of(ids.shape[1]) < ids.shape[1] else None
+
+    def _signals(self, ids: Tensor, begun: Tensor) -> Tensor:
+        lengths = (ids != 0).sum(dim=-1).view(-1)
+        return signals_of(begun, lengths).view(*ids.shape[:2], -1)
+
+    @property
+    def _layers(self) -> list[PackedLayer]:
+        return self._packed or packed_layers(self.encoder)
+
+    def _read_until(self, ids: Tensor, segments: Tensor, layer: int) -> Tensor:
+        """States `(B · P, L, D)` of windows after so many layers, zero at padding."""
+        flat = ids.view(-1, ids.shape[-1])
+        states = torch.zeros((*flat.shape, self.config.dimension), dtype=self.precision)
+        begin = self._embedding(ids, segments)
+        return read_windows(self._layers[:layer], flat, begin, self._cores, states)
+
+    def _embedding(self, ids: Tensor, segments: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """What the first layer reads of windows and places `(t,)`: `(t, D)`."""
+        flat, parts = ids.view(-1, ids.shape[-1]), segments.view(-1, ids.shape[-1])
+
+        def embedded(rows: Tensor, places: Tensor) -> Tensor:
+            at = (rows, places)
+            x = self.words(flat[at]) + self.positions(places) + self.segments(parts[at])
+            return self.input_norm(x).to(self.precision)  # type: ignore[no-any-return]
+
+        return embedded
 
     def _read_slices(self, ids: Tensor, segments: Tensor, bias: Tensor) -> Tensor:
         """`_read` in slices of like length: no work on absent windows and little on padding."""
@@ -160,28 +217,6 @@ class Generator(nn.Module):
             rows = present[begin : begin + WINDOWS_AT_ONCE]
             L = int(lengths[rows[-1]])
             states[rows, :L] = self._read(ids[rows, :L], segments[rows, :L], bias[rows, ..., :L])
-        return states
-
-    def _read_packed(self, ids: Tensor, segments: Tensor) -> Tensor:
-        """`_read` without padding, shared out among cores: states `(N, L, D)`, zero at padding."""
-        lengths: list[int] = (ids != 0).sum(dim=1).tolist()
-        present = [number for number, length in enumerate(lengths) if length]
-        states = torch.zeros(*ids.shape, self.config.dimension)
-        layers = self._packed or packed_layers(self.encoder)
-
-        @torch.inference_mode()
-        def read(part: Sequence[int]) -> None:
-            windows = [present[n] for n in part]
-            each = [lengths[n] for n in windows]
-            rows = torch.tensor(windows).repeat_interleave(torch.tensor(each))  # (t,)
-            places = torch.cat([torch.arange(length) for length in each])  # (t,)
-            row, place = filled(rows), filled(places)
-            x = self.words(ids[row, place]) + self.positions(place) + self.segments(segments[row, place])
-            x = read_packed(layers, self.input_norm(x).to(self.precision), each)
-            states[rows, places] = x[: len(rows)].float()
-
-        parts = shared_out([lengths[n] for n in present], torch.get_num_threads())
-        deque(self._cores.map(read, parts), maxlen=0)
         return states
 
     def _read(self, ids: Tensor, segments: Tensor, bias: Tensor) -> Tensor:
@@ -208,6 +243,10 @@ class Generator(nn.Module):
     def lay_out(self) -> None:
         """Lay the encoder's weights out for reading, once; they must not change any more."""
         self._packed = packed_layers(self.encoder)
+
+    def prune(self, pruning: Pruning | None) -> None:
+        """Read windows to the end only where a pruning says so, on a processor; None: all."""
+        self._sieve = Sieve(pruning) if pruning else None
 
     def decode(self, written: Tensor, evidence: Evidence) -> tuple[Step, Past]:
         """Run the decoder over whole texts.

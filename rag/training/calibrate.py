@@ -49,7 +49,7 @@ def _signals(example: Example, generated: Generated) -> Signals:
     return Signals(
         null_log_odds=generated.null_log_odds,
         relevance_logit=float(np.log(relevance / (1 - relevance))),
-        passages=len(example.passages),
+        passages=generated.passages_read,
         answerable=example.answerable,
         f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
         missing_share=generated.missing_share,

@@ -146,8 +146,10 @@ def _holds_answer(text: str, example: Example) -> bool:
     return text == example.passages[0].text or any(a.text.lower() in text.lower() for a in example.answers)
 
 
-def retrieved_contexts(split: Split, number: int, most_passages: int, seed: int) -> list[Example]:
-    """Held-out questions with one to `most_passages` passages that a search could have found for them.
+def retrieved_contexts(
+    split: Split, number: int, most_passages: int, seed: int, fewest: int = 1
+) -> list[Example]:
+    """Held-out questions with `fewest` to `most_passages` passages that a search could have found for them.
 
     Two of three have their own passage among them, at any place; the third has only others. Questions on
     passages under MIN_CONTEXT_CHARACTERS are left out: alone they mostly do not say what they are about.
@@ -160,7 +162,7 @@ def retrieved_contexts(split: Split, number: int, most_passages: int, seed: int)
     others = retrieve_distractors([*dev, *split.train], range(len(dev)), most_passages)
     contexts = []
     for i, example in enumerate(dev):
-        passages = round(most_passages ** rng.random())  # few as often as many, on a log scale
+        passages = round(fewest * (most_passages / fewest) ** rng.random())  # on a log scale
         read = list(others.get(i, ()))[:passages]
         gold = None
         if i % 3 != 0:
