@@ -110,7 +110,9 @@ def evaluate(
         return
     precision = choose_precision(settings.encoder_precision)
     local = LocalGenerator(
-        generator or settings.checkpoint, precision=choose_precision(settings.generator_precision)
+        generator or settings.checkpoint,
+        precision=choose_precision(settings.generator_precision),
+        prunes=settings.generator_pruning,
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rag-evaluate-")))

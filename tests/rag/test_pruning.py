@@ -90,7 +90,7 @@ def test_a_probe_finds_what_the_start_pointer_will_point_at() -> None:
         seen.append(Windows(signals * 10 + 3, masses, signals[:, 4] - 1))
     pruning, figures = fit(seen, Sift(layer=2, share=0.5, least=2), seed=7)
     assert figures["questions"] == 12
-    assert figures["kept_best"] == 1.0 and figures["kept_mass"] > 0.99
+    assert figures["kept_best"] == 1.0 and figures["kept_mass"] > 0.95
     sifted = Sieve(pruning).sift(seen[0].signals[None], torch.ones(1, 8, dtype=torch.bool))
     torch.testing.assert_close(sifted.relevance[0], seen[0].relevance, atol=0.1, rtol=0.1)
     assert fit(seen, Sift(layer=2, share=0.5, least=2), seed=7)[0] == pruning
