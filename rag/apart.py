@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SHORT = 32  # tokens: up to here so many operations for each length take longer than their work
-_LEAST = 1e-30  # smaller sums of weights are of too few digits
+_LEAST, _MOST = 1e-30, 1e30  # sums of weights between them leave room for products with values
 _LONG = 64  # tokens: from here on a text by itself is attended to faster than by torch's own kernel
 
 
@@ -110,8 +110,9 @@ def _attend(qkv: Tensor, into: Tensor) -> None:
 def _attend_long(qkv: Tensor, into: Tensor) -> None:
     """`_attend` for bfloat16, text by text, so that what is between the products stays in the cache.
 
-    The weights are divided by their sum at the end and not brought into range before; where one leaves the
-    numbers' range, which takes a product beyond 88, the text is attended to in the usual way.
+    The weights are divided by their sum at the end and not brought into range before. Where they come near
+    the end of the numbers' range, as some heads of MiniLM do with logits over 80, the text is attended to in
+    the usual way.
     """
     heads, length, size = qkv.shape[3], qkv.shape[1], qkv.shape[4]
     weights = qkv.new_empty(heads, length, length)
@@ -120,7 +121,7 @@ def _attend_long(qkv: Tensor, into: Tensor) -> None:
         torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=size**-0.5, out=weights)
         sums = torch.exp(weights, out=weights).sum(-1, keepdim=True, dtype=torch.float32)
         least, most = sums.aminmax()
-        if least > _LEAST and most < torch.inf:
+        if least > _LEAST and most < _MOST:
             torch.div(weights @ v, sums, out=into[number].transpose(0, 1))
         else:
             _attend(qkv[number : number + 1], into[number : number + 1])

@@ -17,6 +17,7 @@ from torch import Tensor
 from rag.errors import CheckpointError
 
 _MEND = "Fit it again: rag fit-pruning"
+_WEIGHTS = ("mass_weights", "relevance_weights")
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ class Pruning:
             CheckpointError: it does not fit an encoder of this dimension and so many layers.
         """
         try:
-            weights = {k: tuple(map(float, values[k])) for k in ("mass_weights", "relevance_weights")}
+            weights = {name: tuple(map(float, values[name].split())) for name in _WEIGHTS}
             pruning = cls(**{**values, **weights})
             fits = all(len(w) == 2 * dimension for w in weights.values())
             fits &= 0 < pruning.layer < layers and 0 < pruning.share <= 1 and pruning.least >= 1
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint's pruning is odd: {error!r}. {_MEND}") from error
         if not fits:
             raise CheckpointError(
@@ -56,8 +57,9 @@ class Pruning:
         return pruning
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a form that JSON can hold."""
-        return asdict(self)
+        """Return a form that JSON can hold, and people can scroll past: weights are a line, of six digits."""
+        lines = {name: " ".join(f"{w:.6g}" for w in getattr(self, name)) for name in _WEIGHTS}
+        return asdict(self) | lines
 
     def kept_of(self, windows: int) -> int:
         """How many of a question's windows are read to the end."""

@@ -126,8 +126,8 @@ def fit(seen: Sequence[Windows], sift: Sift, seed: int) -> tuple[Pruning, dict[s
         layer=sift.layer,
         share=sift.share,
         least=sift.least,
-        mass_weights=_rounded(mass),
-        relevance_weights=_rounded(relevance),
+        mass_weights=tuple(mass.tolist()),
+        relevance_weights=tuple(relevance.tolist()),
         relevance_bias=float(bias - mean @ relevance),
     )
     return pruning, _measure(pruning, kept_back)
@@ -152,11 +152,6 @@ def _fit_relevance(standard: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]
     gram = standard.T @ standard + RIDGE * torch.eye(standard.shape[1])
     weights: Tensor = torch.linalg.solve(gram, standard.T @ (relevance - middle))
     return weights, middle
-
-
-def _rounded(weights: Tensor) -> tuple[float, ...]:
-    """To six digits: a description is read by people too."""
-    return tuple(float(f"{w:.6g}") for w in weights.tolist())
 
 
 def _measure(pruning: Pruning, seen: Sequence[Windows]) -> dict[str, float]:

@@ -41,6 +41,14 @@ def test_long_texts_attend_in_bfloat16_also_beyond_the_range_of_its_exponents(sc
     torch.testing.assert_close(attended.float(), expected, atol=0.03, rtol=0.02)
 
 
+def test_a_weight_near_the_end_of_the_range_does_not_overflow_with_its_value() -> None:
+    qkv = torch.ones(80, 3 * DIMENSION)
+    qkv[40] = torch.tensor([6.5] * 2 * DIMENSION + [50.0] * DIMENSION)  # its logit of itself is 84.5
+    attended = apart([80]).attend(qkv.bfloat16(), HEADS)
+    torch.testing.assert_close(attended[40].float(), torch.full((DIMENSION,), 50.0))
+    assert attended.isfinite().all()
+
+
 @pytest.mark.parametrize("kind", [_LaidOut, _Plain])
 def test_layer_that_is_laid_out_gives_what_a_plain_one_gives(kind: type[_LaidOut] | type[_Plain]) -> None:
     generator = torch.Generator().manual_seed(7)
