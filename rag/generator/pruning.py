@@ -2,8 +2,8 @@
 
 After some of the encoder's layers the states of a window tell fairly well whether the answer will be looked
 for in it (the idea of KG-FiD: Yu et al. 2022, arXiv 2110.04330; here a linear probe decides). Only the best
-windows go through the layers that are left, and only they can be copied from. The relevance that the probe
-expects of the others stands in for what was not computed.
+windows, and the first one in any case, go through the layers that are left, and only they can be copied
+from. The relevance that the probe expects of the others stands in for what was not computed.
 """
 
 from collections.abc import Mapping
@@ -88,10 +88,11 @@ class Sieve:
         """Choose the windows to read to the end.
 
         Args:
-            signals: `(B, P, 2 D)` of `signals_of`.
+            signals: `(B, P, 2 D)` of `signals_of`, of the passage that promises most first.
             present: `(B, P)` bool; the others are of no passage.
         """
         mass, relevance = (signals @ self._weights).unbind(-1)  # each (B, P)
+        mass[:, 0] = torch.inf  # what the search put first is read in any case
         mass = mass.masked_fill(~present, -torch.inf)
         kept = torch.zeros_like(present)
         for question, windows in enumerate(present.sum(dim=1).tolist()):

@@ -3,7 +3,7 @@
 For each held-out question with the passages that a search would find for it, every window is read to the
 end once. What the probe learns from the states after the first layers is how the start pointer's first step
 shares itself out among the question's windows (cross-entropy over them), and the relevance logit (ridge
-regression). A fifth of the questions is kept back to tell what the probe finds.
+regression). A fifth of the questions is kept back to tell what the probe finds by itself.
 """
 
 from collections.abc import Callable, Sequence
