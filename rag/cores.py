@@ -18,7 +18,7 @@ TOKENS_AT_ONCE = 4096
 TOKENS_TO_SHARE = 512
 """Fewer are best left to the threads of one operation."""
 _MANY = 512
-_FILLED_TO, _MANY_FILLED_TO = 8, 512
+_FILLED_TO, _MANY_FILLED_TO = 8, 128
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")

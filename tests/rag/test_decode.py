@@ -133,7 +133,7 @@ def test_windows_are_shared_out_evenly_each_once() -> None:
 
 def test_products_of_many_answers_have_few_sizes() -> None:
     sizes = {len(filled(torch.ones(tokens))) for tokens in range(513, 4097)}
-    assert sizes == {1024, 1536, 2048, 2560, 3072, 3584, 4096}, "for each of them torch keeps something"
+    assert sizes == set(range(640, 4097, 128)), "for each of them torch keeps something"
     assert len({len(filled(torch.ones(tokens))) for tokens in range(1, 513)}) == 64
     assert filled(torch.ones(600)).sum() == 600
 
