@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_SHORT = 32  # tokens: up to here so many operations for each length take longer than their work
+SHORT = 32
+"""Tokens up to which so many operations for each length take longer than their work."""
 _LEAST, _MOST = 1e-30, 1e30  # sums of weights between them leave room for products with values
 _LONG = 64  # tokens: from here on a text by itself is attended to faster than by torch's own kernel
 
@@ -27,7 +28,7 @@ class Apart(Protocol):
 
 def apart(lengths: Sequence[int]) -> Apart:
     """The places of texts of so many tokens, which ascend."""
-    return _Padded(lengths) if lengths[-1] <= _SHORT else Grouped(lengths)
+    return _Padded(lengths) if lengths[-1] <= SHORT else Grouped(lengths)
 
 
 class _Padded:

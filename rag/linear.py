@@ -31,6 +31,11 @@ def linear(weight: Tensor, bias: Tensor) -> Linear:
     return _LaidOut(weight, bias) if _lays_out(weight.dtype) else _Plain(weight, bias)
 
 
+def laid_out(layer: Linear) -> list[Tensor] | None:
+    """The layer's weight, as oneDNN reads it, and its bias; None where it is not laid out."""
+    return [layer.weight, layer.bias] if isinstance(layer, _LaidOut) else None
+
+
 def _lays_out(dtype: torch.dtype) -> bool:
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
@@ -41,22 +46,22 @@ class _LaidOut:
     """By oneDNN, as torch uses it for what it compiles."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._bias = bias
-        self._weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS)
+        self.bias = bias
+        self.weight: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS)
         # With the kind of call looked up now: at each call that takes longer than a small product.
         self._unary: Any = torch.ops.mkldnn._linear_pointwise.default
         self._binary: Any = torch.ops.mkldnn._linear_pointwise.binary
 
     def __call__(self, x: Tensor) -> Tensor:
-        result: Tensor = self._unary(x, self._weight, self._bias, "none", [], "")
+        result: Tensor = self._unary(x, self.weight, self.bias, "none", [], "")
         return result
 
     def gelu(self, x: Tensor) -> Tensor:
-        result: Tensor = self._unary(x, self._weight, self._bias, "gelu", [], "none")
+        result: Tensor = self._unary(x, self.weight, self.bias, "gelu", [], "none")
         return result
 
     def added(self, x: Tensor, to: Tensor) -> Tensor:
-        result: Tensor = self._binary(x, to, self._weight, self._bias, "add")
+        result: Tensor = self._binary(x, to, self.weight, self.bias, "add")
         return result
 
 

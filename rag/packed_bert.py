@@ -6,9 +6,7 @@ work for themselves are faster than threads that wait for each other in every la
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import Self
 
 import numpy as np
 import torch
@@ -17,54 +15,13 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from rag.apart import apart
+from rag.apart import SHORT, apart
 from rag.bert_folder import BertFolder
 from rag.cores import Cores, filled, shared_out
 from rag.linear import Linear, linear
+from rag.one_call import Embeddings, Layer, Norm, one_call
 
 _Ids = Sequence[Sequence[int]]  # of each text its tokens
-
-
-@dataclass(frozen=True)
-class _Weights:
-    """Weight and bias."""
-
-    weight: Tensor
-    bias: Tensor
-
-    @classmethod
-    def of(cls, bert: BertFolder, name: str, dtype: torch.dtype) -> Self:
-        return cls(bert.weights[f"{name}.weight"].to(dtype), bert.weights[f"{name}.bias"].to(dtype))
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """A layer; `qkv` makes queries, keys and values."""
-
-    qkv: Linear
-    out: Linear
-    norm: _Weights
-    up: Linear
-    down: Linear
-    last_norm: _Weights
-
-    @classmethod
-    def of(cls, bert: BertFolder, number: int, dtype: torch.dtype) -> Self:
-        def weights(part: str) -> _Weights:
-            return _Weights.of(bert, f"encoder.layer.{number}.{part}", dtype)
-
-        def layer(part: str) -> Linear:
-            return linear(weights(part).weight, weights(part).bias)
-
-        own = [weights(f"attention.self.{part}") for part in ("query", "key", "value")]
-        return cls(
-            qkv=linear(torch.cat([w.weight for w in own]), torch.cat([w.bias for w in own])),
-            out=layer("attention.output.dense"),
-            norm=weights("attention.output.LayerNorm"),
-            up=layer("intermediate.dense"),
-            down=layer("output.dense"),
-            last_norm=weights("output.LayerNorm"),
-        )
 
 
 class PackedBert:
@@ -78,10 +35,13 @@ class PackedBert:
         self._epsilon = bert.epsilon
         positions = bert.weights["embeddings.position_embeddings.weight"]
         kinds = bert.weights["embeddings.token_type_embeddings.weight"]
-        self._words = bert.weights["embeddings.word_embeddings.weight"].to(dtype)  # (vocabulary, d)
-        self._positions = (positions + kinds[0]).to(dtype)  # (most positions, d)
-        self._norm = _Weights.of(bert, "embeddings.LayerNorm", dtype)
-        self._layers = [_Layer.of(bert, number, dtype) for number in range(bert.layers)]
+        self._embeddings = Embeddings(
+            bert.weights["embeddings.word_embeddings.weight"].to(dtype),
+            (positions + kinds[0]).to(dtype),
+            _norm(bert, "embeddings.LayerNorm", dtype),
+        )
+        self._layers = [_layer(bert, number, dtype) for number in range(bert.layers)]
+        self._one_call = one_call(self._embeddings, self._layers, self._heads, self._epsilon)
         self._tokenizer = Tokenizer.from_file(str(bert.tokenizer))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(bert.window)
@@ -102,16 +62,44 @@ class PackedBert:
     def _means(self, ids: _Ids) -> NDArray[np.float32]:
         """Returns the vectors of texts, given as tokens, that are sorted by length."""
         lengths = [len(each) for each in ids]
-        texts = apart(lengths)
         tokens = filled(torch.tensor(list(chain.from_iterable(ids))))  # (t,)
+        if self._one_call is not None and lengths[-1] <= SHORT:
+            return self._one_call.means(tokens, lengths).numpy()
+        return self._means_step_by_step(tokens, lengths).numpy()
+
+    def _means_step_by_step(self, tokens: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Returns the means of texts of so many tokens, which ascend: `(texts, d) float32`."""
         places = filled(torch.cat([torch.arange(length) for length in lengths]))  # (t,)
-        x = self._normed(self._words[tokens] + self._positions[places], self._norm)  # (t, d)
+        first = self._embeddings
+        x = self._normed(first.words[tokens] + first.positions[places], first.norm)  # (t, d)
+        texts = apart(lengths)
         for layer in self._layers:
             attended = texts.attend(layer.qkv(x), self._heads)
             x = self._normed(layer.out.added(attended, x), layer.norm)
             x = self._normed(layer.down.added(layer.up.gelu(x), x), layer.last_norm)
-        means: NDArray[np.float32] = texts.means(x).numpy()
-        return means
+        return texts.means(x)
 
-    def _normed(self, x: Tensor, norm: _Weights) -> Tensor:
+    def _normed(self, x: Tensor, norm: Norm) -> Tensor:
         return F.layer_norm(x, (self.dimension,), norm.weight, norm.bias, self._epsilon)
+
+
+def _layer(bert: BertFolder, number: int, dtype: torch.dtype) -> Layer:
+    def weights(part: str) -> Norm:
+        return _norm(bert, f"encoder.layer.{number}.{part}", dtype)
+
+    def layer(part: str) -> Linear:
+        return linear(weights(part).weight, weights(part).bias)
+
+    own = [weights(f"attention.self.{part}") for part in ("query", "key", "value")]
+    return Layer(
+        qkv=linear(torch.cat([w.weight for w in own]), torch.cat([w.bias for w in own])),
+        out=layer("attention.output.dense"),
+        norm=weights("attention.output.LayerNorm"),
+        up=layer("intermediate.dense"),
+        down=layer("output.dense"),
+        last_norm=weights("output.LayerNorm"),
+    )
+
+
+def _norm(bert: BertFolder, name: str, dtype: torch.dtype) -> Norm:
+    return Norm(bert.weights[f"{name}.weight"].to(dtype), bert.weights[f"{name}.bias"].to(dtype))
