@@ -15,7 +15,7 @@ from api.encryption import check_encryption, master_key
 from api.generators import OtherGenerators, load, share
 from api.lazy import Lazy
 from api.settings import Settings, SettingsError
-from api.threads import choose_precision, let_waiting_threads_sleep, set_threads
+from api.threads import choose_precision, prepare_torch, set_threads
 from store import corpora
 from store.errors import DatabaseUnavailableError, StoreError, UnknownCorpusError
 from store.postgres import Database, migrate, open_database, pending_migrations
@@ -223,7 +223,7 @@ def build(
         DatabaseUnavailableError: PostgreSQL cannot be reached.
         SettingsError: The data folder cannot be made.
     """
-    let_waiting_threads_sleep()
+    prepare_torch()
     url = settings.database_url.get_secret_value() if settings.database_url else None
     master = master_key(settings)
     database = open_database(url, settings.data_dir)

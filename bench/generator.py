@@ -4,7 +4,8 @@
 
 The questions come from the held-out articles of a training file; each is read with ten passages cut to 180
 word pieces: its own and nine others. Speed is measured in float32 and bfloat16, alternating, after a warm-up;
-memory in a process of its own, as what loading a checkpoint and answering once adds to the imports.
+memory in a process of its own, as what loading a checkpoint, answering once, and answering many times from
+other numbers of passages of other lengths adds to the imports.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from statistics import mean
 from typing import Any
 
 from api.settings import shipped_checkpoint
-from api.threads import let_waiting_threads_sleep, set_threads
+from api.threads import prepare_torch, set_threads
 from bench.environment import environment, last_json, report
 from rag.evaluation.metrics import exact_match, percentile, token_f1
 from rag.generator.batcher import Batcher, BatchSettings
@@ -34,6 +35,7 @@ from rag.training.mixture import is_held_out
 PASSAGES = 10
 PASSAGE_PIECES = 180
 AT_ONCE = 8
+MANY = 300
 PRECISIONS = ("float32", "bfloat16")
 WAYS = {
     "greedy": GenerationSettings(style=Style.SPAN),
@@ -66,7 +68,7 @@ def main() -> None:
     parser.add_argument("--memory-of", choices=PRECISIONS, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    let_waiting_threads_sleep()
+    prepare_torch()
     env = environment(arguments.seed)
     set_threads(arguments.threads)
     if arguments.memory_of:
@@ -179,7 +181,7 @@ def quality(
 
 
 def memory(arguments: argparse.Namespace, precision: str) -> dict[str, float]:
-    """MiB that a checkpoint and one answer add, in a process that did nothing else."""
+    """MiB that a checkpoint, one answer and many add, in a process that did nothing else."""
     command = [sys.executable, "-m", "bench.generator", str(arguments.file), "--memory-of", precision]
     command += ["--checkpoint", str(arguments.checkpoint)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -196,12 +198,18 @@ def print_memory(checkpoint: Path, precision: str) -> None:
     passages = tuple(Passage("word " * PASSAGE_PIECES) for _ in range(PASSAGES))
     generator.generate("What is the word?", passages, GREEDY)
     after = process.memory_info().rss
+    chance = random.Random(0)
+    for _ in range(MANY):
+        lengths = [chance.randint(1, PASSAGE_PIECES) for _ in range(chance.randint(1, PASSAGES))]
+        generator.generate("What is the word?", [Passage("word " * length) for length in lengths], GREEDY)
+    after_many = process.memory_info().rss
     mib = 2**20
     print(
         json.dumps(
             {
                 "memory_mib_loaded": (loaded - before) / mib,
                 "memory_mib_answering": (after - before) / mib,
+                "memory_mib_answering_many": (after_many - before) / mib,
             }
         )
     )

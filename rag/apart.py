@@ -14,6 +14,7 @@ SHORT = 32
 """Tokens up to which so many operations for each length take longer than their work."""
 _LEAST, _MOST = 1e-30, 1e30  # sums of weights between them leave room for products with values
 _LONG = 64  # tokens: from here on a text by itself is attended to faster than by torch's own kernel
+_ROWS = 16  # lengths are rounded up to a multiple: torch keeps a program for each size of a product
 
 
 class Apart(Protocol):
@@ -86,13 +87,12 @@ class Grouped:
     def attend(self, qkv: Tensor, heads: int) -> Tensor:
         """Attention of each text's queries, keys and values, `(t, 3 d)`: gives `(t, d)`."""
         attended = qkv.new_zeros((len(qkv), qkv.shape[1] // 3))
+        of_tokens, into = qkv.view(len(qkv), 3, heads, -1), attended.view(len(qkv), heads, -1)
         for g in self._groups:
-            of_texts = qkv[g.start : g.end].view(g.texts, g.length, 3, heads, -1)
-            into = attended[g.start : g.end].view(g.texts, g.length, heads, -1)
             if qkv.dtype == torch.bfloat16 and g.length >= _LONG:
-                _attend_long(of_texts, into)
+                _attend_long(of_tokens, g, into)
             else:
-                _attend(of_texts, into)
+                _attend(of_tokens, g, into)
         return attended
 
     def means(self, x: Tensor) -> Tensor:
@@ -102,27 +102,34 @@ class Grouped:
         )
 
 
-def _attend(qkv: Tensor, into: Tensor) -> None:
-    """Attention of texts `(texts, length, 3, heads, d / heads)` into `(texts, length, heads, d / heads)`."""
-    q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
-    into.copy_(F.scaled_dot_product_attention(q, k, v).transpose(1, 2))
+def _attend(qkv: Tensor, group: _Group, into: Tensor) -> None:
+    """Attention of a group's texts, among `(t, 3, heads, d / heads)`, into `(t, heads, d / heads)`."""
+    of_texts = qkv[group.start : group.end].view(group.texts, group.length, *qkv.shape[1:])
+    q, k, v = of_texts.permute(2, 0, 3, 1, 4)  # each (texts, heads, length, d / heads)
+    attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+    into[group.start : group.end] = attended.flatten(0, 1)
 
 
-def _attend_long(qkv: Tensor, into: Tensor) -> None:
+def _attend_long(qkv: Tensor, group: _Group, into: Tensor) -> None:
     """`_attend` for bfloat16, text by text, so that what is between the products stays in the cache.
 
-    The weights are divided by their sum at the end and not brought into range before. Where they come near
-    the end of the numbers' range, as some heads of MiniLM do with logits over 80, the text is attended to in
-    the usual way.
+    The products go over some tokens of its neighbours, which get no weight. The weights are divided by their
+    sum at the end and not brought into range before. Where they come near the end of the numbers' range, as
+    some heads of MiniLM do with logits over 80, the text is attended to in the usual way.
     """
-    heads, length, size = qkv.shape[3], qkv.shape[1], qkv.shape[4]
-    weights = qkv.new_empty(heads, length, length)
-    for number in range(len(qkv)):
-        q, k, v = qkv[number].permute(1, 2, 0, 3)  # each (heads, length, d / heads)
+    heads, size, length = qkv.shape[2], qkv.shape[3], group.length
+    rows = min(-(-length // _ROWS) * _ROWS, len(qkv))
+    for start in range(group.start, group.end, length):
+        first = min(start, len(qkv) - rows)
+        own = slice(start - first, start - first + length)
+        q, k, v = qkv[first : first + rows].permute(1, 2, 0, 3)  # each (heads, rows, d / heads)
+        weights = qkv.new_empty(heads, rows, rows)
         torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=size**-0.5, out=weights)
-        sums = torch.exp(weights, out=weights).sum(-1, keepdim=True, dtype=torch.float32)
+        torch.exp(weights, out=weights)
+        weights[:, :, : own.start] = weights[:, :, own.stop :] = 0
+        sums = weights[:, own].sum(-1, keepdim=True, dtype=torch.float32)
         least, most = sums.aminmax()
         if least > _LEAST and most < _MOST:
-            torch.div(weights @ v, sums, out=into[number].transpose(0, 1))
+            torch.div((weights @ v)[:, own], sums, out=into[start : start + length].transpose(0, 1))
         else:
-            _attend(qkv[number : number + 1], into[number : number + 1])
+            _attend(qkv, _Group(start, 1, length), into)

@@ -4,6 +4,7 @@ The threads of one operation wait for each other at its end: in a network of sma
 time that a second core could save. Parts that are computed side by side wait once.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
@@ -17,8 +18,8 @@ TOKENS_AT_ONCE = 4096
 """More at once takes memory and gains nothing."""
 TOKENS_TO_SHARE = 512
 """Fewer are best left to the threads of one operation."""
-_MANY = 512
-_FILLED_TO, _MANY_FILLED_TO = 8, 128
+_FILLED_TO = (128, 8), (512, 32), (math.inf, 128)
+"""Up to so many rows: to a multiple of this."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -68,14 +69,14 @@ def shared_out(lengths: Sequence[int], cores: int) -> list[list[int]]:
     return [part for part in parts if part]
 
 
-def filled(numbers: Tensor) -> Tensor:
-    """The numbers `(t,)` with zeros behind them.
+def filled(rows: Tensor) -> Tensor:
+    """The rows `(t, …)` with some of zeros behind them.
 
     For each size of a product that it meets torch makes a program, which takes as long as several products,
     and keeps it for a while; so there should be few sizes.
     """
-    step = _FILLED_TO if len(numbers) <= _MANY else _MANY_FILLED_TO
-    return F.pad(numbers, (0, -len(numbers) % step))
+    step = next(step for most, step in _FILLED_TO if len(rows) <= most)
+    return F.pad(rows, (*(0, 0) * (rows.ndim - 1), 0, -len(rows) % step))
 
 
 def _started(threads: int, name: str) -> ThreadPoolExecutor:

@@ -36,7 +36,7 @@ from api.cli import (
     users,
 )
 from api.cli.exits import ExitCode, error_line, exit_code_of
-from api.threads import let_waiting_threads_sleep
+from api.threads import prepare_torch
 
 EPILOG = (
     "Exit codes: 0 done; 1 some documents failed; 2 bad input; 3 the database cannot be reached; "
@@ -98,7 +98,7 @@ _register()
 def main() -> NoReturn:
     """Run the command line on the program's arguments and exit."""
     signal.signal(signal.SIGTERM, _stop)
-    let_waiting_threads_sleep()
+    prepare_torch()
     try:
         app(prog_name="rag")
     except Exception as error:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rag.cores import filled
 from rag.generator.config import GeneratorConfig
 
 LAYER_NORM_EPSILON = 1e-12
@@ -42,7 +43,9 @@ class Attention(nn.Module):
         else:
             windows = x.view(*kept.shape, -1, x.shape[-1])  # (B, P, L, D)
             made = x.new_zeros((*windows.shape[:3], 2 * x.shape[-1]))
-            made[kept] = self.key_value(windows[kept].to(self.key_value.weight.dtype)).to(x.dtype)
+            present = windows[kept].flatten(0, 1).to(self.key_value.weight.dtype)
+            of_present = self.key_value(filled(present))[: len(present)].to(x.dtype)
+            made[kept] = of_present.view(-1, *made.shape[2:])
         keys, values = made.view(*x.shape[:2], -1).chunk(2, dim=-1)
         return self.split_heads(keys), self.split_heads(values)
 
