@@ -1,6 +1,7 @@
 """`rag train`: generators made."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
     from rag.training.journal import TrainProgress
+    from rag.training.train import TrainSettings
 
 
 class ListsInARow(TyperCommand):
@@ -127,16 +129,9 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Fit again when a checkpoint abstains, on articles that training held out; its weights stay."""
-    from api.settings import load_settings
-    from api.threads import choose_precision, set_threads
-    from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
     from rag.training.run import recalibrate
-    from rag.training.train import TrainSettings
 
-    configured = load_settings(data_dir=data_dir)
-    set_threads(configured.threads)
-    settings = TrainSettings(sources=recipe_sources(qa), out=generator, seed=seed, mixture=RECIPE_MIXTURE)
-    precision = choose_precision(configured.generator_precision)
+    settings, precision = _of_held_out(qa, generator, seed, data_dir)
     description = recalibrate(settings, "cpu", risk, precision)
     if as_json:
         print_json(description)
@@ -164,16 +159,9 @@ def fit_pruning(
     as_json: AsJson = False,
 ) -> None:
     """Fit which passages a checkpoint reads to the end; its weights stay."""
-    from api.settings import load_settings
-    from api.threads import choose_precision, set_threads
     from rag.training.pruning import Sift, prune
-    from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
-    from rag.training.train import TrainSettings
 
-    configured = load_settings(data_dir=data_dir)
-    set_threads(configured.threads)
-    settings = TrainSettings(sources=recipe_sources(qa), out=generator, seed=seed, mixture=RECIPE_MIXTURE)
-    precision = choose_precision(configured.generator_precision)
+    settings, precision = _of_held_out(qa, generator, seed, data_dir)
     description = prune(settings, Sift(after, share, least, questions), precision, _tell_questions)
     if as_json:
         print_json(description)
@@ -183,6 +171,21 @@ def fit_pruning(
             f"{generator} reads what holds {found['kept_mass']:.1%} of the start pointer to the end; "
             f"the best passage of {found['kept_best']:.1%} of {found['questions']} questions is among it"
         )
+
+
+def _of_held_out(
+    qa: Sequence[Path], generator: Path, seed: int, data_dir: Path | None
+) -> tuple["TrainSettings", str]:
+    """The settings with which training held articles out, and the precision to read them in."""
+    from api.settings import load_settings
+    from api.threads import choose_precision, set_threads
+    from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
+    from rag.training.train import TrainSettings
+
+    configured = load_settings(data_dir=data_dir)
+    set_threads(configured.threads)
+    settings = TrainSettings(sources=recipe_sources(qa), out=generator, seed=seed, mixture=RECIPE_MIXTURE)
+    return settings, choose_precision(configured.generator_precision)
 
 
 def _tell_questions(done: int, of: int) -> None:
@@ -205,7 +208,10 @@ def average(
     if as_json:
         print_json(description)
     else:
-        note(f"The mean is in {out}. When it abstains is the first one's: fit it with rag calibrate.")
+        note(
+            f"The mean is in {out}. When it abstains is the first one's: fit it with rag calibrate."
+            " It reads all passages to the end: rag fit-pruning finds which it need not"
+        )
 
 
 def record_data(
