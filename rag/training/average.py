@@ -17,6 +17,7 @@ from rag.training.data import file_sha256
 from rag.training.lineage import CORPORA, corpora_behind
 from rag.training.record import record_run
 
+FITTED = ("pruning", "pruning_dev")
 LINEAGE = ("command", "commit", "seed", "step")
 
 
@@ -24,6 +25,7 @@ def average(folders: Sequence[Path], shares: Sequence[float], out: Path) -> dict
     """Write the mean of checkpoints; returns its description, which names them all.
 
     The first one's description is taken over, with its calibration: fit that again with `rag calibrate`.
+    Not so its pruning, which is of its own layers.
 
     Args:
         folders: of the checkpoints, of one configuration.
@@ -49,7 +51,8 @@ def average(folders: Sequence[Path], shares: Sequence[float], out: Path) -> dict
         model.load_state_dict(total)
     parts = [_part(folder, share) for folder, share in zip(folders, shares, strict=True)]
     told = {CORPORA: corpora_behind([], folders)}
-    description = {**checkpoint.describe(folders[0]), **told, "averaged": parts}
+    kept = {name: said for name, said in checkpoint.describe(folders[0]).items() if name not in FITTED}
+    description = {**kept, **told, "averaged": parts}
     checkpoint.save(model, out, description)
     record_run(out, [], folders)
     return description

@@ -35,6 +35,13 @@ def test_the_mean_of_two_says_what_it_is_made_of(parts: list[Path], tmp_path: Pa
     assert first["sha256"] != second["sha256"]
 
 
+def test_the_mean_is_not_pruned_as_the_first_one_was(parts: list[Path], tmp_path: Path) -> None:
+    described = checkpoint.describe(parts[0])
+    checkpoint.write_description(parts[0], {**described, "pruning": {"after": 1}, "pruning_dev": {}})
+    assert "pruning" not in average(parts, [0.5, 0.5], tmp_path / "mean")
+    assert checkpoint.describe(tmp_path / "mean").keys() == {*described, "corpora", "averaged"}
+
+
 @pytest.mark.parametrize("shares", [[0.5, 0.6], [1.5, -0.5], [1.0]])
 def test_shares_are_parts_of_one(parts: list[Path], tmp_path: Path, shares: list[float]) -> None:
     with pytest.raises(TrainingError, match=re.escape(f"{shares[0]:g}")):
