@@ -1,25 +1,26 @@
 """A job over very many texts whose process is killed again and again, and what is there at the end.
 
-    python -m bench.million write corpora/wikipedia.txt.zst FOLDER
+    python -m bench.million write corpora/wikipedia.txt.zst FOLDER [--documents 1000000]
     python -m bench.million leg FOLDER --data DATA --encoder ENCODER    # until it says that the job is done
     python -m bench.million check FOLDER --data DATA --out bench/results/million.json
 
-`write` makes files with a record for each article. Each `leg` goes on with the job through `rag ingest` and
-kills it with SIGKILL at a random moment, unless it ends before. `check` compares every record with what is
-stored, and measures the disk. Notes of the legs are kept in `legs.jsonl` beside the data folder. An encoder
-with a window of 64 tokens makes chunks of some 40 words: a million of 47 million words.
+`write` makes files with a record for each article, or with so many pieces of articles, some of them copies.
+Each `leg` goes on with the job through `rag ingest` and kills it with SIGKILL at a random moment, unless it
+ends before. `check` compares every record with what is stored, and measures the disk. Notes of the legs are
+kept in `legs.jsonl` beside the data folder. An encoder with a window of 64 tokens makes chunks of some 40
+words: a million of 47 million words.
 """
 
 import argparse
 import json
+import math
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,14 @@ import psutil
 from sqlalchemy import text
 
 from bench.environment import ROOT, environment, last_json, report
+from bench.million_records import write_pieces, write_records
 from ingest.clean import normalise, sha256
-from rag.training.data import read_lines
 from store import corpora
 from store.postgres import Database, open_database
 
 CORPUS = "million"
-RECORDS_PER_FILE = 1_500
 POLL_S = 1.0
+SAMPLE_S = 10.0
 
 
 def main() -> None:
@@ -44,6 +45,7 @@ def main() -> None:
     write.add_argument("articles", type=Path, help="zstd: title, paragraphs line by line, empty line")
     write.add_argument("folder", type=Path)
     write.add_argument("--limit", type=int, help="so many articles at most")
+    write.add_argument("--documents", type=int, help="so many pieces of articles, about 130 tokens each")
     for name in ("leg", "check"):
         step = steps.add_parser(name)
         step.add_argument("folder", type=Path)
@@ -51,39 +53,26 @@ def main() -> None:
         if name == "leg":
             step.add_argument("--encoder", required=True, help="folder of a sentence-transformers model")
             step.add_argument("--longest-s", type=float, default=420.0)
+            step.add_argument("--to-end", action="store_true", help="do not kill it")
             step.add_argument("--seed", type=int, help="of the moment of the kill")
         else:
             step.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     match arguments.step:
         case "write":
-            print(write_records(arguments.articles, arguments.folder, arguments.limit), "records")
+            articles, folder = arguments.articles, arguments.folder
+            if arguments.documents is None:
+                print(write_records(articles, folder, arguments.limit), "records")
+            else:
+                print(write_pieces(articles, folder, arguments.documents), "records")
         case "leg":
-            moment_s = random.Random(arguments.seed).uniform(arguments.longest_s / 2, arguments.longest_s)
+            drawn = random.Random(arguments.seed).uniform(arguments.longest_s / 2, arguments.longest_s)
+            moment_s = math.inf if arguments.to_end else drawn
             print(json.dumps(leg(arguments.folder, arguments.data, arguments.encoder, moment_s)))
         case "check":
             env = environment()
             figures = check(arguments.folder, arguments.data)
             report("Very many texts in one corpus", figures, arguments.out, env)
-
-
-def write_records(articles: Path, folder: Path, limit: int | None) -> int:
-    """Writes the articles as JSON Lines, in several files; returns how many there are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    records = islice(_records(articles), limit)
-    number = 0
-    while part := list(islice(records, RECORDS_PER_FILE)):
-        with (folder / f"{number // RECORDS_PER_FILE:03}.jsonl").open("w") as out:
-            out.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in part)
-        number += len(part)
-    return number
-
-
-def _records(articles: Path) -> Iterator[dict[str, Any]]:
-    blocks = groupby(read_lines(articles), key=lambda line: bool(line.strip()))
-    for number, article in enumerate(list(lines) for filled, lines in blocks if filled):
-        title, *paragraphs = (line.strip() for line in article)
-        yield {"id": number, "title": title, "text": "\n\n".join(paragraphs)}
 
 
 def leg(folder: Path, data: Path, encoder: str, moment_s: float) -> dict[str, Any]:
@@ -97,7 +86,7 @@ def leg(folder: Path, data: Path, encoder: str, moment_s: float) -> dict[str, An
         begun = time.monotonic()
         command = [*rag, "ingest", str(folder), "--corpus", CORPUS, "--json"]
         with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
-            peaks = _watch(process, begun + moment_s)
+            peaks = _watch(process, database, begun, moment_s)
             told = process.stdout.read() if process.stdout is not None and not peaks["killed"] else ""
         note = {
             "seconds": time.monotonic() - begun,
@@ -113,14 +102,18 @@ def leg(folder: Path, data: Path, encoder: str, moment_s: float) -> dict[str, An
     return note
 
 
-def _watch(process: "subprocess.Popen[str]", until: float) -> dict[str, Any]:
-    """Waits for the process, and kills it when its time has come; notes the most memory that was seen."""
-    peaks: dict[str, Any] = {"killed": False, "peak_memory_mb": 0.0, "reader_peak_memory_mb": 0.0}
+def _watch(
+    process: "subprocess.Popen[str]", database: Database, begun: float, moment_s: float
+) -> dict[str, Any]:
+    """Waits for the process, and kills it when its time has come; notes memory, and the job's course."""
+    peaks = {"peak_memory_mb": 0.0, "reader_peak_memory_mb": 0.0}
+    course: list[dict[str, float]] = []
     watched = psutil.Process(process.pid)
     while process.poll() is None:
-        if time.monotonic() > until:
+        seconds = time.monotonic() - begun
+        if seconds > moment_s:
             process.kill()
-            peaks["killed"] = True
+            process.wait()
             break
         try:
             readers = sum(child.memory_info().rss for child in watched.children(recursive=True))
@@ -129,8 +122,26 @@ def _watch(process: "subprocess.Popen[str]", until: float) -> dict[str, Any]:
             continue
         peaks["peak_memory_mb"] = max(peaks["peak_memory_mb"], own / 1e6)
         peaks["reader_peak_memory_mb"] = max(peaks["reader_peak_memory_mb"], readers / 1e6)
+        if not course or seconds - course[-1]["seconds"] >= SAMPLE_S:
+            times = watched.cpu_times()
+            used_s = times.user + times.system
+            course.append(
+                {"seconds": seconds, "documents": noted(database), "memory_mb": own / 1e6, "cpu_s": used_s}
+            )
         time.sleep(POLL_S)
-    return peaks
+    return {"killed": process.returncode == -signal.SIGKILL, **peaks, "course": course}
+
+
+def noted(database: Database) -> int:
+    """How many documents the newest job says that it has seen to."""
+    with database.transaction() as session:
+        found = session.scalar(
+            text(
+                "SELECT (SELECT sum(value::int) FROM jsonb_each_text(counts -> 'documents')) FROM jobs "
+                "ORDER BY started_at DESC LIMIT 1"
+            )
+        )
+    return int(found or 0)
 
 
 def stored(database: Database) -> int:
