@@ -75,7 +75,8 @@ def open_bert(directory: Path) -> BertFolder | None:
         window,
         weights,
     )
-    return bert if f"encoder.layer.{bert.layers - 1}.output.dense.weight" in weights else None
+    last = f"encoder.layer.{bert.layers - 1}.output.dense.weight"
+    return bert if not bert.layers or last in weights else None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -72,6 +72,21 @@ def test_another_kind_of_model_is_left_to_sentence_transformers(
     assert open_bert(folder) is None
 
 
+def test_a_model_of_embeddings_alone_gives_the_vectors_of_sentence_transformers(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+    from sentence_transformers import SentenceTransformer
+
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if name.startswith("embeddings.")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    changed(folder / "config.json", num_hidden_layers=0)
+    bert = open_bert(folder)
+    assert bert and bert.layers == 0
+    texts = ["one text", "another, which is a little longer"]
+    theirs = SentenceTransformer(str(folder), device="cpu", local_files_only=True).encode(texts)
+    assert np.allclose(Encoder(str(folder)).encode(texts), theirs, atol=1e-6)
+
+
 @pytest.mark.parametrize("file", ["modules.json", "sentence_bert_config.json", "model.safetensors"])
 def test_a_folder_without_a_file_is_left_to_sentence_transformers(folder: Path, file: str) -> None:
     (folder / file).unlink()
