@@ -19,7 +19,8 @@ PARAGRAPH, SENTENCE, LINE, WORD = 0.0, 0.05, 0.15, 0.5
 # What a heading inside a chunk costs, by its level compared with that of the heading before.
 DEEPER_HEADING, SAME_HEADING, HIGHER_HEADING = 0.25, 0.5, 0.75
 
-_GAP_CHARACTERS = 100  # a stretch in which no token begins counts one, and may be cut, this often
+GAP_CHARACTERS = 100
+"""A stretch in which no token begins counts one, and may be cut, this often."""
 
 _BREAKS = re.compile(r"[.!?…]['\"”’)\]*]*\s+|\n\s*|[。！？]['\"”’)\]」』]*\s*")
 _LIST_ITEM = re.compile(r"[-*+•>|]\s|>>>|\(?\d+[.)]\s")
@@ -114,8 +115,8 @@ class Page:
     def _fillers(self) -> list[NDArray[np.int64]]:
         """Returns places to count as tokens where long none begins: "words" that the tokenizer gave up on."""
         edges = np.concatenate([[self.start], self._starts, [self.end]])
-        wide = np.flatnonzero(np.diff(edges) > _GAP_CHARACTERS)
-        return [np.arange(edges[i] + _GAP_CHARACTERS, edges[i + 1], _GAP_CHARACTERS) for i in wide]
+        wide = np.flatnonzero(np.diff(edges) > GAP_CHARACTERS)
+        return [np.arange(edges[i] + GAP_CHARACTERS, edges[i + 1], GAP_CHARACTERS) for i in wide]
 
 
 def units(
@@ -132,8 +133,7 @@ def units(
     found = []
     for (start, end), tokens in zip(pairwise(ends), pairwise(page.count_before(ends)), strict=True):
         path = paths.before(end)
-        path_tokens = sum(title_tokens[heading.title] for heading in path)
-        limit = size.max_tokens - min(path_tokens, size.max_tokens // 2)
+        limit = path_limit(path, title_tokens, size)
         first, last = map(int, tokens)
         found.append(Unit(start, cut_costs.get(start, 0.0), join_costs.get(start, 0.0), first, path, limit))
         while last - first > limit:
@@ -141,6 +141,12 @@ def units(
             first = page.word_before(first + step, earliest=first + step // 2)
             found.append(Unit(page.place(first), WORD, 0.0, first, path, limit))
     return found
+
+
+def path_limit(path: Sequence[Heading], title_tokens: Mapping[str, int], size: ChunkSize) -> int:
+    """Returns how many tokens a chunk under these headings may have."""
+    path_tokens = sum(title_tokens[heading.title] for heading in path)
+    return size.max_tokens - min(path_tokens, size.max_tokens // 2)
 
 
 def _breaks(page: Page) -> Iterator[tuple[int, float]]:

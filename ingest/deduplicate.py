@@ -66,7 +66,9 @@ def deduplicate(
     if not texts:
         return []
     shingles = shingle([text.text for text in texts])
-    bands = band_keys(signatures(shingles), corpus_id).tolist()
+    keys = band_keys(signatures(shingles), corpus_id)
+    bands = keys.tolist()
+    repeated = _repeated(keys)
     changing = {text.source for text in texts}
     stored: defaultdict[int, list[Candidate]] = defaultdict(list)
     for candidate in find_candidates(bands):
@@ -77,12 +79,12 @@ def deduplicate(
     for number, text in enumerate(texts):
         near = None
         if not text.kept_apart:
-            earlier = {other for key in bands[number] for other in by_key.get(key, ())}
+            earlier = {other for key in repeated.intersection(bands[number]) for other in by_key[key]}
             others = _stored(stored[number])
             others += [_Other(texts[other].sha256, shingles.of(other)) for other in sorted(earlier)]
             near = _nearest(shingles.of(number), others, threshold) if others else None
         if near is None:
-            for key in bands[number]:
+            for key in repeated.intersection(bands[number]):
                 by_key[key].append(number)
         findings.append(Finding(bands[number], near))
     return findings
@@ -105,6 +107,12 @@ def band_keys(signatures: NDArray[np.uint32], corpus_id: int) -> NDArray[np.int6
     keys ^= keys >> np.uint64(31)
     keys *= _FACTORS[0]
     return keys.view(np.int64)
+
+
+def _repeated(keys: NDArray[np.int64]) -> set[int]:
+    """Returns the keys that are there more than once."""
+    ordered = np.sort(keys, axis=None)
+    return set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from ingest.cuts import ChunkSize, Page, Paths, Unit, units
+from ingest.cuts import GAP_CHARACTERS, ChunkSize, Page, Paths, Unit, path_limit, units
 from ingest.readers.document import Heading
 
 Tokens = Callable[[Sequence[str]], Sequence[Sequence[tuple[int, int]]]]
@@ -67,14 +67,29 @@ def split_all(outlines: Sequence[Outline], tokens: Tokens, size: ChunkSize | Non
         offsets = tokens([outlines[window.document].text[window.start : window.end] for window in batch])
         for window, window_offsets in zip(batch, offsets, strict=True):
             outline = outlines[window.document]
+            path = paths[window.document].before(window.end)
+            limit = path_limit(path, title_tokens, size)
+            if _is_one_chunk(outline, window, len(window_offsets), min(size.target_tokens, limit)):
+                titles = _titles([Unit(window.start, 0.0, 0.0, 0, path, limit)], title_tokens, size)
+                spans[window.document].append(_trimmed(outline.text, window.start, window.end, titles))
+                continue
             page = Page(outline.text, window.start, window.end, window_offsets)
             parts = units(page, outline.headings, paths[window.document], title_tokens, size)
             tokens_end = int(page.count_before([page.end])[0])
             for first, last in _cheapest(parts, tokens_end, size):
                 end = parts[last].start if last < len(parts) else page.end
-                path = _titles(parts[first:last], title_tokens, size)
-                spans[window.document].append(_trimmed(outline.text, parts[first].start, end, path))
+                titles = _titles(parts[first:last], title_tokens, size)
+                spans[window.document].append(_trimmed(outline.text, parts[first].start, end, titles))
     return spans
+
+
+def _is_one_chunk(outline: Outline, window: _Window, tokens: int, most: int) -> bool:
+    """Whether a text is so short that there is nothing to choose.
+
+    Up to the target, two chunks always cost more than one, unless there are headings between them.
+    """
+    fillers = (window.end - window.start) // GAP_CHARACTERS
+    return tokens + fillers <= most and not any(one.end > one.start for one in outline.headings)
 
 
 def _cheapest(parts: Sequence[Unit], tokens_end: int, size: ChunkSize) -> list[tuple[int, int]]:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session, aliased
 
 from store.document_reads import by_ids, get
 from store.duplicates import set_apart
 from store.errors import NotNearDuplicateError
 from store.index_log import lock_corpus
-from store.tables import DocumentRow, among
+from store.tables import DocumentRow, among, array_text
 from store.types import Document, DocumentStatus
 from store.visibility import Reader
 
@@ -28,7 +27,7 @@ _FIND = text(
     """
     WITH wanted AS MATERIALIZED (
         SELECT number, array_agg(key) AS bands
-          FROM unnest(:numbers, :keys) AS given (number, key) GROUP BY number
+          FROM unnest(CAST(:numbers AS int[]), CAST(:keys AS bigint[])) AS given (number, key) GROUP BY number
     )
     SELECT wanted.number, documents.source, documents.sha256, document_versions.text
       FROM wanted
@@ -49,7 +48,7 @@ _FIND = text(
                             AND document_versions.version = documents.current_version
      ORDER BY wanted.number, documents.created_at, documents.id
     """
-).bindparams(bindparam("numbers", type_=ARRAY(INTEGER())), bindparam("keys", type_=ARRAY(BIGINT())))
+)
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ def find(session: Session, corpus_id: int, bands: Sequence[Sequence[int]]) -> li
     rows = session.execute(
         _FIND,
         {
-            "numbers": numbers,
-            "keys": [key for keys in bands for key in keys],
+            "numbers": array_text(numbers),
+            "keys": array_text(key for keys in bands for key in keys),
             "corpus_id": corpus_id,
             "looked_at": MATCHES_LOOKED_AT,
             "candidates": CANDIDATES,

@@ -10,7 +10,7 @@ from store.tables.access import (
     UserRow,
 )
 from store.tables.audit import AuditRow
-from store.tables.base import Base, among
+from store.tables.base import Base, among, array_text
 from store.tables.conversations import (
     FeedbackRow,
     ResponseCitationRow,
@@ -82,4 +82,5 @@ __all__ = [
     "VaultOpeningRow",
     "VaultRow",
     "among",
+    "array_text",
 ]

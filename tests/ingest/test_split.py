@@ -1,5 +1,6 @@
 import re
 from collections.abc import Sequence
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -67,6 +68,17 @@ def test_no_token_is_divided(minilm_tokens: Tokens, text: str) -> None:
 def test_batch_equals_singles(texts: list[str]) -> None:
     together = split_all([Outline(text) for text in texts], word_tokens)
     assert together == [split(text, (), word_tokens) for text in texts]
+
+
+@UNHURRIED
+@given(TEXTS, st.integers(8, 40))
+def test_a_look_at_a_short_text_tells_what_the_search_finds(text: str, target: int) -> None:
+    size = ChunkSize(target, target + target // 3)
+    headings = (Heading(0, 0, 0, "A title"), *find_headings(text))
+    for some in (headings, headings[:1], ()):
+        quick = split(text, some, word_tokens, size)
+        with patch("ingest.split._is_one_chunk", return_value=False):
+            assert split(text, some, word_tokens, size) == quick
 
 
 def test_short_text_is_one_chunk() -> None:
