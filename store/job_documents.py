@@ -37,6 +37,7 @@ class DocumentOutcome(StrEnum):
 
 OPEN = (DocumentOutcome.QUEUED, DocumentOutcome.RUNNING)
 STORED = (DocumentOutcome.DONE, DocumentOutcome.DUPLICATE, DocumentOutcome.NEAR_DUPLICATE)
+FAILURES = (DocumentOutcome.FAILED, DocumentOutcome.QUARANTINED)
 _ROWS_AT_ONCE = 5_000
 
 
@@ -194,7 +195,7 @@ def kinds(session: Session, job_id: UUID) -> dict[str, int]:
 
 def noted(session: Session, job_id: UUID, *, failed: bool, limit: int) -> list[JobDocument]:
     """The first rows with a problem, in the order of their sources: failures, or mere notes."""
-    failures = JobDocumentRow.status.in_((DocumentOutcome.FAILED, DocumentOutcome.QUARANTINED))
+    failures = JobDocumentRow.status.in_(FAILURES)
     statement = (
         _rows()
         .where(
@@ -210,7 +211,6 @@ def noted(session: Session, job_id: UUID, *, failed: bool, limit: int) -> list[J
 
 def damaged(session: Session, job_id: UUID) -> set[str]:
     """The files and folders (these end in "/") of which something could not be read."""
-    failures = (DocumentOutcome.FAILED, DocumentOutcome.QUARANTINED)
     file = func.split_part(JobDocumentRow.source, "#", 1)
     statement = (
         select(file)
@@ -218,7 +218,7 @@ def damaged(session: Session, job_id: UUID) -> set[str]:
         .where(
             JobDocumentRow.job_id == job_id,
             JobDocumentRow.kind.is_not(None),
-            JobDocumentRow.status.in_(failures),
+            JobDocumentRow.status.in_(FAILURES),
         )
     )
     return set(session.scalars(statement))
@@ -256,6 +256,8 @@ def page(
     )
     if outcome is not None:
         statement = statement.where(JobDocumentRow.status == outcome)
+    if outcome in FAILURES:
+        statement = statement.where(JobDocumentRow.kind.is_not(None))  # all have one, and so an index
     if kind is not None:
         statement = statement.where(JobDocumentRow.kind == kind)
     if after is not None:
