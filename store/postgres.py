@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from store.errors import DatabaseFullError, DatabaseUnavailableError, NewerTablesError, StoreError
 from store.sealing import IN_SESSION, MasterKey, Sealer
+from store.statement import EACH_ALONE
 
 if TYPE_CHECKING:
     from store.embedded import EmbeddedServer
@@ -86,7 +87,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: PostgreSQL cannot be reached, or went away in the middle.
         """
-        carried = {IN_SESSION: self._sealer}
+        carried = {IN_SESSION: self._sealer, EACH_ALONE: self._autocommitting}
         with self._reached(), Session(self._autocommitting, expire_on_commit=False, info=carried) as session:
             yield session
 

@@ -50,3 +50,14 @@ def test_connection_lost_in_it_is_unavailable_and_the_next_one_works(
         with opened() as session:
             assert NAMED.rows(session, {"name": "a"}) == []
     assert not caplog.records
+
+
+def test_alone_it_leaves_its_connection_and_shares_the_one_that_the_session_has(database: Database) -> None:
+    pid = Statement(lambda: text("SELECT pg_backend_pid() AS pid"))
+    with database.each_alone() as session:
+        first = pid.rows(session, {})[0].pid
+        assert not session.in_transaction()
+        held = session.scalar(text("SELECT pg_backend_pid()"))
+        assert first == held == pid.rows(session, {})[0].pid
+        with database.each_alone() as other:
+            assert pid.rows(other, {})[0].pid != held
