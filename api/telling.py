@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
-from fastapi.encoders import jsonable_encoder
 
 from api.asking import AskingThreads, Listening
 from api.build import Application
@@ -131,7 +130,7 @@ async def _first_of(*waited: "asyncio.Future[Any]") -> None:
 def _in_json(told: Told) -> Told:
     name, data = told
     if name == "retrieval":
-        data = {"hits": jsonable_encoder([HitView.model_validate(hit) for hit in data["hits"]])}
+        data = {"hits": [HitView.model_validate(hit).model_dump(mode="json") for hit in data["hits"]]}
     return name, data
 
 

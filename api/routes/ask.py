@@ -43,9 +43,9 @@ from store.types import DocumentStatus, Role, Verb
 
 
 async def _ask_straight(request: Request, body: AskBody) -> Response | None:
-    if body.stream:
-        return None
     parts: Application = request.app.state.application
+    if body.stream:
+        return await _stream_straight(request, parts, body)
     metrics: Metrics = request.app.state.metrics
 
     def work(listening: Listening) -> str:
@@ -54,6 +54,13 @@ async def _ask_straight(request: Request, body: AskBody) -> Response | None:
         return AnswerView.model_validate(found).model_dump_json()
 
     return Response(await while_wanted(request, work), media_type="application/json")
+
+
+async def _stream_straight(request: Request, parts: Application, body: AskBody) -> Response | None:
+    if "last-event-id" in request.headers:
+        return None
+    key = await to_thread.run_sync(lambda: admit(parts, request, Role.READER, Verb.ASK, corpus=body.corpus))
+    return await _streamed(request, parts, body, key)
 
 
 router = APIRouter(prefix="/v1", tags=["questions"])
@@ -109,11 +116,14 @@ async def ask(
     """
     if last_event_id is not None and body.stream:
         return await _resumed(request, parts, key, place_of(last_event_id))
-    asked = _asked(body, key)
     if not body.stream:
-        return await answer(request, parts, asked)
-    stream = await _streams(request).open(key.id, body.corpus, tell(request, parts, asked))
-    return EventSourceResponse(events(stream))
+        return await answer(request, parts, _asked(body, key))
+    return await _streamed(request, parts, body, key)
+
+
+async def _streamed(request: Request, parts: Application, body: AskBody, key: Caller) -> Response:
+    told = tell(request, parts, _asked(body, key))
+    return EventSourceResponse(events(await _streams(request).open(key.id, body.corpus, told)))
 
 
 router.routes += asking.routes

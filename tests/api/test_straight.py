@@ -1,5 +1,6 @@
 """Requests that go straight to their work: all comes out as on the way through the framework."""
 
+import json
 from typing import Any
 
 import httpx
@@ -32,6 +33,29 @@ def test_both_ways_give_the_same(
     assert {k: v for k, v in one.items() if k not in OF_EACH} == {
         k: v for k, v in other.items() if k not in OF_EACH
     }
+
+
+def test_both_ways_stream_the_same(reader: httpx.Client, handbook: str) -> None:
+    told = []
+    for media_type in ("application/json", ROUNDABOUT):
+        with reader.stream(
+            "POST",
+            "/v1/ask",
+            content=json.dumps({**ASK, "stream": True}),
+            headers={"Content-Type": media_type},
+        ) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            lines = [line for line in response.iter_lines() if line.startswith(("event: ", "data: "))]
+        told.append([line for line in lines if "response_id" not in line])
+    assert told[0] == told[1]
+    assert told[0][0] == "event: retrieval"
+
+
+def test_a_stream_is_refused_before_it_begins(clients: Clients, reader: httpx.Client, handbook: str) -> None:
+    body = {**ASK, "stream": True}
+    assert_problem(clients.anonymous().post("/v1/ask", json=body), 401)
+    assert_problem(reader.post("/v1/ask", json={**body, "corpus": "nowhere"}), 404)
+    assert_problem(reader.post("/v1/ask", json=body, headers={"Last-Event-ID": "x:1"}), 404)
 
 
 @ROUTES
