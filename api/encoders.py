@@ -49,11 +49,16 @@ class SharedEncoder:
         """
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for start in range(0, len(texts), TEXTS_PER_SLICE):
-            waiting = _Slice(texts[start : start + TEXTS_PER_SLICE])
-            self._line.append(waiting)
-            self._thread.submit(self._encode_next)
-            vectors[start : start + TEXTS_PER_SLICE] = waiting.done.result()
+            slice_ = texts[start : start + TEXTS_PER_SLICE]
+            vectors[start : start + TEXTS_PER_SLICE] = self.begin(slice_).result()
         return vectors
+
+    def begin(self, texts: Sequence[str]) -> "Future[NDArray[np.float32]]":
+        """Let a few texts be embedded, at most one slice, while the caller does something else."""
+        waiting = _Slice(texts)
+        self._line.append(waiting)
+        self._thread.submit(self._encode_next)
+        return waiting.done
 
     def _encode_next(self) -> None:
         """Embed what waits, if the call before has left anything."""
@@ -74,8 +79,11 @@ class SharedEncoder:
         try:
             vectors = self._encoder.encode([text for each in slices for text in each.texts])
         except BaseException as error:
-            for each in slices:
-                each.done.set_exception(error)
+            if len(slices) == 1:
+                slices[0].done.set_exception(error)
+                return
+            for each in slices:  # one of them cannot be embedded, which is no matter of the others
+                self._encode_together([each])
             return
         begin = 0
         for each in slices:

@@ -71,7 +71,20 @@ def test_question_waits_for_one_slice_of_a_long_list(counting: Counting) -> None
     assert max(counting.sizes) <= TEXTS_PER_SLICE
 
 
-def test_failure_is_told_to_all_who_waited_and_to_nobody_after(counting: Counting) -> None:
+def test_text_that_cannot_be_embedded_is_no_matter_of_those_that_wait_with_it(counting: Counting) -> None:
+    encoder = shared(counting)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(encoder.encode, ["100"])
+        assert counting.begun.wait(20)
+        waiting = [encoder.begin([text]) for text in ("1", "broken", "3")]
+        counting.go.set()
+        first.result()
+        assert [waiting[n].result()[0, 0] for n in (0, 2)] == [1, 3]
+        with pytest.raises(ValueError, match="cannot be embedded"):
+            waiting[1].result()
+
+
+def test_failure_is_told_to_who_waited_and_to_nobody_after(counting: Counting) -> None:
     encoder = shared(counting)
     counting.go.set()
     with pytest.raises(ValueError, match="cannot be embedded"):
