@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import Future
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +27,11 @@ class FakeEncoder:
             for word in text.lower().split():
                 vectors[row, crc32(word.encode()) % self.dimension] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def begin(self, texts: Sequence[str]) -> "Future[NDArray[np.float32]]":
+        done: Future[NDArray[np.float32]] = Future()
+        done.set_result(self.encode(texts))
+        return done
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
         """Each word is a token."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from store.index.ranking import Ranking, rank
+from store.index.ranking import Ranking, nothing, rank
 
 DECIMALS = 7
 
@@ -61,14 +61,14 @@ def min_max_weighted(
         raise ValueError(
             f"{len(rankings)} rankings have weights {list(weights)}; give each one, not negative"
         )
-    fused: dict[int, float] = defaultdict(float)
-    for ranking, w, floor in zip(rankings, weights, floors or [np.inf] * len(rankings), strict=True):
-        if not len(ranking):
-            continue
-        normal = min_max(ranking.scores, floor)
-        for chunk_id, value in zip(ranking.ids.tolist(), normal.tolist(), strict=True):
-            fused[chunk_id] += w * value
-    return _ranked(fused)
+    parts = zip(rankings, weights, floors or [np.inf] * len(rankings), strict=True)
+    found = [(ranking.ids, w * min_max(ranking.scores, floor)) for ranking, w, floor in parts if len(ranking)]
+    if not found:
+        return nothing()
+    ids, places = np.unique(np.concatenate([ids for ids, _ in found]), return_inverse=True)
+    fused = np.zeros(len(ids))
+    np.add.at(fused, places, np.concatenate([values for _, values in found]))
+    return rank(ids, fused, len(ids), DECIMALS)
 
 
 def min_max(scores: NDArray[np.floating], floor: float = np.inf) -> NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """From a query to the chunks that answer it best."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -35,8 +35,10 @@ UNFULFILLED = "no text has all that the query requires without what it excludes"
 MIN_CANDIDATES = 200
 """How many each index contributes at least: the scaling of scores, and so the order, depends on how many."""
 CANDIDATES_PER_HIT = 4
+BESIDE_FROM = 200_000
+"""In fewer chunks words are found sooner than a query is embedded: another thread would only cost time."""
 SEARCHES_BESIDE = 16
-"""Threads that look for words while a query's vector is made."""
+"""Threads that look for words in many chunks, while nearest vectors are looked for."""
 
 
 class Mode(StrEnum):
@@ -64,6 +66,9 @@ class QueryEncoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector per text, `(len(texts), dimension)`."""
+
+    def begin(self, texts: Sequence[str]) -> "Future[NDArray[np.float32]]":
+        """The same for a few texts, while the caller does something else."""
 
 
 @dataclass(frozen=True)
@@ -185,13 +190,18 @@ class Retriever:
         if mode is Mode.VECTOR:
             embedded = self._encoder.encode([query])[0]
             return _Ranked(nothing(), index.search_vectors(embedded, candidates, allowed), embedded)
-        keyword = self._beside.submit(index.search_keywords, query, candidates, allowed)
+        embedding = self._encoder.begin([query])
+        if len(index) < BESIDE_FROM:
+            keyword = index.search_keywords(query, candidates, allowed)
+            embedded = embedding.result()[0]
+            return _Ranked(keyword, index.search_vectors(embedded, candidates, allowed), embedded)
+        beside = self._beside.submit(index.search_keywords, query, candidates, allowed)
         try:
-            embedded = self._encoder.encode([query])[0]
+            embedded = embedding.result()[0]
             vector = index.search_vectors(embedded, candidates, allowed)
         finally:
-            wait([keyword])  # also where the vector failed: the index may be closed after this
-        return _Ranked(keyword.result(), vector, embedded)
+            wait([beside])  # also where the vector failed: the index may be closed after this
+        return _Ranked(beside.result(), vector, embedded)
 
     def _visible(self, corpus: Corpus, reader: Reader | None) -> NDArray[np.int64] | None:
         """Return the chunks that the reader may see; None: all."""

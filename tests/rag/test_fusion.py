@@ -46,6 +46,25 @@ def test_min_max_weighted_adds_scores_brought_to_zero_to_one():
     assert fused.scores.tolist() == pytest.approx([0.5, 0.5, 0.25, 0.0])
 
 
+def test_min_max_weighted_adds_up_what_both_rankings_have():
+    """By its formula, one chunk after the other."""
+    choose = np.random.default_rng(7)
+    one, other = (
+        Ranking(choose.permutation(300)[:200], -np.sort(-choose.random(200)).astype(np.float32))
+        for _ in range(2)
+    )
+    expected = dict.fromkeys({*one.ids.tolist(), *other.ids.tolist()}, 0.0)
+    for found, w in ((one, 0.3), (other, 0.7)):
+        least, most = float(found.scores.min()), float(found.scores.max())
+        for number, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True):
+            expected[number] += w * (score - least) / (most - least)
+    fused = min_max_weighted([one, other], [0.3, 0.7])
+    assert sorted(expected, key=lambda number: (-round(expected[number], 7), number)) == fused.ids.tolist()
+    assert fused.scores.tolist() == pytest.approx(
+        [expected[number] for number in fused.ids.tolist()], abs=1e-6
+    )
+
+
 def test_min_max_weighted_follows_the_weights():
     keyword, vector = ranking(a=2.0, b=1.0, c=0.0), ranking(c=2.0, b=1.0, a=0.0)
     assert letters(min_max_weighted([keyword, vector], [0.9, 0.1])) == "abc"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.retriever import retriever as module
 from rag.retriever.retriever import Fusion, Hit, Mode, Retriever
 from store import corpora, documents
 from store.errors import EncoderMismatchError, FilterError
@@ -59,6 +60,16 @@ def test_hybrid_search_finds_what_either_index_finds(
     assert 0 < hit.vector <= 1
     assert hit.fused == pytest.approx(1 / 61 + 1 / 61)
     assert hit.rerank is None
+
+
+def test_words_are_found_beside_the_vectors_as_before_them(
+    database: Database, corpus: Corpus, retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(database, corpus, "zoo", ZOO)
+    in_turn = retriever.search("hens of the north", corpus)
+    monkeypatch.setattr(module, "BESIDE_FROM", 0)
+    assert retriever.search("hens of the north", corpus) == in_turn
+    assert {hit.keyword is None for hit in in_turn} == {True, False}
 
 
 def test_keyword_search_asks_only_the_keyword_index(database: Database, corpus: Corpus, retriever: Retriever):
