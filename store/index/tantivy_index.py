@@ -16,11 +16,13 @@ from store.errors import IndexCorruptError
 from store.index.analysis import ENGLISH, Analysis, with_identifiers
 from store.index.files import link_files
 from store.index.keywords import DECIMALS, last_of_each, rarest
-from store.index.ranking import Ranking, check_k, nothing, rank, settle
+from store.index.ranking import MAX_TIED, Ranking, check_k, nothing, rank
 
 WRITER_BYTES = 64_000_000
 TOKENIZER = "groundwork"
 MAX_SIFTED = 2000
+TIED = 22
+"""So many more than are wanted are fetched at first, and eleven times as many each time after."""
 
 
 class TantivyIndex:
@@ -88,14 +90,14 @@ class TantivyIndex:
             return nothing()
         wanted = self._matching(terms)
         if allowed is None:
-            return settle(lambda limit: _best(searcher, wanted, limit), k)
+            return _settled(searcher, wanted, k)
         allowed = allowed[allowed >= 0]
         found = _sift(searcher, wanted, k, allowed) if 4 * len(allowed) >= searcher.num_docs else None
         if found is not None or not len(allowed):
             return found or nothing()
         permitted = Query.const_score_query(self._one_of(allowed.tolist()), 0.0)
         both = Query.boolean_query([(Occur.Must, wanted), (Occur.Must, permitted)])
-        return settle(lambda limit: _best(searcher, both, limit), k)
+        return _settled(searcher, both, k)
 
     def having(self, phrase: str) -> NDArray[np.int64] | None:
         """See `KeywordIndex.having`."""
@@ -173,6 +175,29 @@ def _schema() -> tantivy.Schema:
     builder.add_unsigned_field("id", indexed=True, fast=True)
     builder.add_text_field("text", tokenizer_name=TOKENIZER, index_option="position")
     return builder.build()
+
+
+def _settled(searcher: tantivy.Searcher, query: Query, k: int) -> Ranking:
+    """Return the `k` best, ties at the cut decided by id: see `ranking.settle`.
+
+    Short texts are often equal by dozens, so some more are fetched than are wanted, and many more where these
+    do not settle it; ids are looked up only of those that are at least as good as the last one wanted.
+    """
+    tied = TIED
+    while True:
+        limit = k + tied
+        hits = searcher.search(query, min(limit, searcher.num_docs), count=False).hits
+        if not hits:
+            return nothing()
+        scores = np.array([score for score, _ in hits], dtype=np.float64).round(DECIMALS)
+        if len(hits) < limit or scores[k - 1] > scores[-1] or limit >= MAX_TIED:
+            break
+        tied *= 11
+    scores = scores[: np.searchsorted(-scores, -scores[min(k, len(scores)) - 1], side="right")]
+    addresses = [address for _, address in hits[: len(scores)]]
+    ids = np.array(searcher.fast_field_values("id", addresses), dtype=np.int64)
+    order = np.lexsort((ids, -scores))[:k]
+    return Ranking(ids[order], scores[order].astype(np.float32))
 
 
 def _best(searcher: tantivy.Searcher, query: Query, limit: int) -> Ranking:
