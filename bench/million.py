@@ -160,14 +160,17 @@ def stored(database: Database) -> int:
 def check(folder: Path, data: Path) -> dict[str, Any]:
     """Compares all records with what is stored, and measures it."""
     legs = [json.loads(line) for line in (data.parent / "legs.jsonl").read_text().splitlines()]
-    wanted = {
-        f"{file.absolute().as_uri()}#{record['id']}": sha256(normalise(record["text"]))
-        for file in sorted(folder.glob("*.jsonl"))
-        for record in map(json.loads, file.open())
-    }
+    wanted, copies = {}, {}
+    for file in sorted(folder.glob("*.jsonl")):
+        with file.open() as lines:
+            for record in map(json.loads, lines):
+                source = f"{file.absolute().as_uri()}#{record['id']}"
+                wanted[source] = sha256(normalise(record["text"]))
+                if "copy" in record:
+                    copies[source] = record["copy"]
     database = open_database(None, data)
     try:
-        figures = compared(database, wanted)
+        figures = compared(database, wanted, copies)
         figures |= sizes(database, figures["chunks"])
     finally:
         database.close()
@@ -184,7 +187,7 @@ def check(folder: Path, data: Path) -> dict[str, Any]:
     }
 
 
-def compared(database: Database, wanted: dict[str, str]) -> dict[str, Any]:
+def compared(database: Database, wanted: dict[str, str], copies: dict[str, str]) -> dict[str, Any]:
     """How many records are stored as they are, and what there is too much or too little of."""
     with database.transaction() as session:
         corpus = corpora.get(session, CORPUS)
@@ -196,7 +199,10 @@ def compared(database: Database, wanted: dict[str, str]) -> dict[str, Any]:
             execution_options={"yield_per": 10_000},
         )
         again = 0
+        made: Counter[str] = Counter(f"copies_{kind}" for kind in copies.values())
         for source, digest, status, version in rows:
+            if source in copies:
+                made[f"copies_{copies[source]}_as_{status}"] += 1
             seen += 1
             statuses[status] += 1
             again += version > 1
@@ -210,6 +216,7 @@ def compared(database: Database, wanted: dict[str, str]) -> dict[str, Any]:
         "records_lost": len(wanted) - (seen - foreign),
         "documents_stored_twice": again,
         **{f"documents_{status}": number for status, number in sorted(statuses.items())},
+        **made,
         **found,
     }
 
