@@ -1,7 +1,7 @@
 """What an ingestion would do, without doing it: everything is read and compared, nothing is stored."""
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from ingest.compare import is_copy, is_unchanged
 from ingest.corpus_settings import CorpusSettings
 from ingest.cuts import ChunkSize
 from ingest.deduplicate import Text, deduplicate
+from ingest.earlier import EarlierTexts
 from ingest.ingest import Embed
 from ingest.inputs import Inputs, Scope, find_inputs
 from ingest.job_rows import is_damaged
@@ -35,7 +36,6 @@ _CHARACTERS_PER_TOKEN = 4.4  # of English prose, in MiniLM's tokens
 _SAMPLES = 16
 _DIMENSION = 384  # of the vectors of a corpus that is not there yet
 _ROW_BYTES = 200  # what a chunk takes beside its text and vector
-_KEPT_CHARACTERS = 200_000_000  # of new texts that later ones are compared with
 
 
 @dataclass(frozen=True)
@@ -119,32 +119,6 @@ def forecast(
     return trial.forecast(removed, embed, options.chunk_size)
 
 
-class _Earlier:
-    """The texts of earlier batches, of which nothing is stored."""
-
-    def __init__(self) -> None:
-        self._texts: list[Text] = []
-        self._by_key: defaultdict[int, list[int]] = defaultdict(list)
-        self._characters = 0
-
-    def add(self, text: Text, bands: Sequence[int]) -> None:
-        """Keeps a text for comparison, unless there are too many."""
-        if self._characters + len(text.text) > _KEPT_CHARACTERS:
-            return
-        self._characters += len(text.text)
-        for key in bands:
-            self._by_key[key].append(len(self._texts))
-        self._texts.append(text)
-
-    def find(self, bands: Sequence[Sequence[int]]) -> list[Candidate]:
-        """Returns the texts that share keys with others: see `store.near_duplicates.find`."""
-        return [
-            Candidate(number, self._texts[place].source, self._texts[place].sha256, self._texts[place].text)
-            for number, keys in enumerate(bands)
-            for place in sorted({place for key in keys for place in self._by_key.get(key, ())})
-        ]
-
-
 class _Trial:
     """Compares what is read with what is stored, and counts."""
 
@@ -153,11 +127,11 @@ class _Trial:
         self._corpus = corpus
         self._settings = CorpusSettings.of({} if corpus is None else corpus.settings)
         self._anonymizer = anonymizer if self._settings.anonymize.kinds else None
-        self._earlier = _Earlier()
+        self._earlier = EarlierTexts()
         self._counts: Counter[str] = Counter()
         self._lengths: Counter[int] = Counter()  # of texts that would be embedded
         self._samples: list[str] = []
-        self._twins: set[str] = set()
+        self._twins: set[int] = set()
         self._seen: set[int] = set()
         self._damage: set[str] = set()
 
@@ -197,10 +171,10 @@ class _Trial:
             old = known.get(document.source)
             if is_unchanged(document, digest, old):
                 self._counts["unchanged"] += 1
-            elif digest in self._twins or is_copy(originals.get(digest), old):
+            elif hash(digest) in self._twins or is_copy(originals.get(digest), old):
                 self._counts["duplicate"] += 1
             else:
-                self._twins.add(digest)
+                self._twins.add(hash(digest))
                 fresh.append(Fresh(document, digest, old))
         return fresh
 
