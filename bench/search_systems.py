@@ -81,7 +81,7 @@ def langchain(prepared: Prepared) -> Search:
 
     class LookedUp(Embeddings):  # type: ignore[misc]
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            raise NotImplementedError
+            raise NotImplementedError("the documents come with their vectors")
 
         def embed_query(self, text: str) -> list[float]:
             return prepared.embed(text)
@@ -114,7 +114,7 @@ def llama_index(prepared: Prepared) -> Search:
             return prepared.embed(query)
 
         def _get_text_embedding(self, text: str) -> list[float]:
-            raise NotImplementedError
+            raise NotImplementedError("the nodes come with their vectors")
 
     Settings.embed_model, Settings.llm = LookedUp(), MockLLM()
     nodes = [

@@ -18,7 +18,7 @@ TOKENS_AT_ONCE = 4096
 """More at once takes memory and gains nothing."""
 TOKENS_TO_SHARE = 512
 """Fewer are best left to the threads of one operation."""
-_FILLED_TO = (128, 8), (512, 32), (math.inf, 128)
+_FILLED_TO = (128, 8), (512, 32), (math.inf, 64)
 """Up to so many rows: to a multiple of this."""
 
 Part = TypeVar("Part")
