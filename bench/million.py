@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,33 +159,46 @@ def stored(database: Database) -> int:
 
 
 def check(folder: Path, data: Path) -> dict[str, Any]:
-    """Compares all records with what is stored, and measures it."""
+    """Compares the records of all files that were read to their ends with what is stored, and measures it."""
     legs = [json.loads(line) for line in (data.parent / "legs.jsonl").read_text().splitlines()]
+    files = sorted(folder.glob("*.jsonl"))
+    database = open_database(None, data)
+    try:
+        read = [file for file in files if file.absolute().as_uri() in read_to_the_end(database)]
+        figures = {"files": len(files), "files_read": len(read), **compared(database, *records_of(read))}
+        figures |= sizes(database, figures["chunks"])
+        stored_documents = stored(database)
+    finally:
+        database.close()
+    return {
+        **figures,
+        "kills": sum(one["killed"] for one in legs),
+        "documents_at_each_kill": [one["documents_after"] for one in legs if one["killed"]],
+        "seconds": sum(one["seconds"] for one in legs),
+        "documents_per_s": stored_documents / sum(one["seconds"] for one in legs),
+        "peak_memory_mb": max(one["peak_memory_mb"] for one in legs),
+        "reader_peak_memory_mb": max(one["reader_peak_memory_mb"] for one in legs),
+        "last_report": legs[-1]["report"],
+    }
+
+
+def read_to_the_end(database: Database) -> set[str]:
+    """The sources of the files that jobs have read; of a job that is done, all of its files."""
+    with database.transaction() as session:
+        return set(session.scalars(text("SELECT DISTINCT source FROM job_documents WHERE status = 'read'")))
+
+
+def records_of(files: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """The hash of each record's text by its source, and by that of copies how they were made."""
     wanted, copies = {}, {}
-    for file in sorted(folder.glob("*.jsonl")):
+    for file in files:
         with file.open() as lines:
             for record in map(json.loads, lines):
                 source = f"{file.absolute().as_uri()}#{record['id']}"
                 wanted[source] = sha256(normalise(record["text"]))
                 if "copy" in record:
                     copies[source] = record["copy"]
-    database = open_database(None, data)
-    try:
-        figures = compared(database, wanted, copies)
-        figures |= sizes(database, figures["chunks"])
-    finally:
-        database.close()
-    return {
-        "records": len(wanted),
-        **figures,
-        "kills": sum(one["killed"] for one in legs),
-        "documents_at_each_kill": [one["documents_after"] for one in legs if one["killed"]],
-        "seconds": sum(one["seconds"] for one in legs),
-        "documents_per_s": len(wanted) / sum(one["seconds"] for one in legs),
-        "peak_memory_mb": max(one["peak_memory_mb"] for one in legs),
-        "reader_peak_memory_mb": max(one["reader_peak_memory_mb"] for one in legs),
-        "last_report": legs[-1]["report"],
-    }
+    return wanted, copies
 
 
 def compared(database: Database, wanted: dict[str, str], copies: dict[str, str]) -> dict[str, Any]:
@@ -193,6 +207,7 @@ def compared(database: Database, wanted: dict[str, str], copies: dict[str, str])
         corpus = corpora.get(session, CORPUS)
         statuses: Counter[str] = Counter()
         same, foreign, seen = 0, 0, 0
+        files = {source.partition("#")[0] for source in wanted}
         rows = session.execute(
             text("SELECT source, sha256, status, current_version FROM documents WHERE corpus_id = :id"),
             {"id": corpus.id},
@@ -201,6 +216,8 @@ def compared(database: Database, wanted: dict[str, str], copies: dict[str, str])
         again = 0
         made: Counter[str] = Counter(f"copies_{kind}" for kind in copies.values())
         for source, digest, status, version in rows:
+            if source.partition("#")[0] not in files:
+                continue  # of a file that is in work
             if source in copies:
                 made[f"copies_{copies[source]}_as_{status}"] += 1
             seen += 1
@@ -210,6 +227,7 @@ def compared(database: Database, wanted: dict[str, str], copies: dict[str, str])
             foreign += source not in wanted
         found = session.execute(text(_CHUNKS), {"id": corpus.id}).one()._asdict()
     return {
+        "records": len(wanted),
         "documents": seen,
         "documents_with_the_text_of_their_record": same,
         "documents_of_no_record": foreign,
