@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from rag.training.journal import TrainProgress
     from rag.training.train import TrainSettings
 
+RecipeFolders = Annotated[
+    list[Path],
+    typer.Option("--qa", metavar="FOLDER", help="The folders with the recipe's question files."),
+]
+ChangedCheckpoint = Annotated[
+    Path, typer.Option(metavar="FOLDER", help="The checkpoint; its model.json is changed.")
+]
+
 
 class ListsInARow(TyperCommand):
     """Takes `--qa A B C` as well as `--qa A --qa B --qa C`."""
@@ -113,13 +121,8 @@ def train(
 
 
 def calibrate(
-    qa: Annotated[
-        list[Path],
-        typer.Option("--qa", metavar="FOLDER", help="The folders with the recipe's question files."),
-    ],
-    generator: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="The checkpoint; its model.json is changed.")
-    ],
+    qa: RecipeFolders,
+    generator: ChangedCheckpoint,
     seed: Annotated[int, typer.Option(help="Chooses the held-out questions.")] = 7,
     risk: Annotated[
         float | None,
@@ -141,13 +144,8 @@ def calibrate(
 
 
 def fit_pruning(
-    qa: Annotated[
-        list[Path],
-        typer.Option("--qa", metavar="FOLDER", help="The folders with the recipe's question files."),
-    ],
-    generator: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="The checkpoint; its model.json is changed.")
-    ],
+    qa: RecipeFolders,
+    generator: ChangedCheckpoint,
     after: Annotated[int, typer.Option(min=1, help="So many of the encoder's layers read all.")] = 3,
     share: Annotated[
         float, typer.Option(min=0.05, max=1.0, help="Share of the passages that is read to the end.")
