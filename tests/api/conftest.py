@@ -109,7 +109,7 @@ def settings(database: Database, tmp_path: Path, checkpoint_folder: Path) -> Set
         generator=checkpoint_folder,
         refresh_interval_s=0.05,
         threads=1,
-        stream_grace_s=1,
+        stream_grace_s=30,
         warm_up=0,
     )
 

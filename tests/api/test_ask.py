@@ -302,7 +302,13 @@ def test_question_that_waits_too_long_for_its_turn_is_503(
 
 
 def test_client_that_hangs_up_ends_the_work(
-    reader: httpx.Client, generator: LocalGenerator, handbook: str, monkeypatch: pytest.MonkeyPatch
+    *,
+    settings: Settings,
+    application: Application,
+    reader: httpx.Client,
+    generator: LocalGenerator,
+    handbook: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended = threading.Event()
     real = generator.answer
@@ -314,13 +320,14 @@ def test_client_that_hangs_up_ends_the_work(
         return real(batch)
 
     monkeypatch.setattr(generator, "answer", answer_until_nobody_waits)
-    for stream in (True, False):
-        ended.clear()
-        with pytest.raises(httpx.ReadTimeout):
-            reader.post(
-                "/v1/ask", json={"question": QUESTION, "corpus": handbook, "stream": stream}, timeout=1
-            )
-        assert ended.wait(20)
+    quick = settings.model_copy(update={"stream_grace_s": 0.1})
+    with serving(quick, application) as url:
+        for stream in (True, False):
+            ended.clear()
+            body = {"question": QUESTION, "corpus": handbook, "stream": stream}
+            with pytest.raises(httpx.ReadTimeout):
+                httpx.post(f"{url}/v1/ask", json=body, headers=reader.headers, timeout=1)
+            assert ended.wait(20)
     assert reader.get("/v1/responses").json()["responses"] == []
 
 
