@@ -272,8 +272,8 @@ class LocalGenerator:
 
     def _cells(self, reading: Reading, settings: GenerationSettings) -> tuple[Action, ...]:
         """Copies of the cells that a question asks for, with commas between, where a table has them."""
-        found = self._tables.look_up(reading.question, reading.passages)
-        found = found or self._tables.list_column(reading.question, reading.passages)
+        found = self._tables.list_column(reading.question, reading.passages)
+        found = found or self._tables.look_up(reading.question, reading.passages)
         copies = [self._copy(reading, cell) for cell in found]
         between = Action((self.reader.pieces([","])[0].ids[0],))
         actions = [a for copy in copies if copy for a in (copy, between)][:-1]

@@ -32,13 +32,18 @@ class Table:
 def tables(text: str) -> list[Table]:
     """The tables of a passage: lines of cells with `|` between them, and lines of `name: value`."""
     found: list[Table] = []
-    for kind, group in groupby(_lines(text), key=lambda line: _kind(text[line.start : line.end])):
-        lines = list(group)
+    for kind, lines in _groups(text):
         if kind == "grid":
             found += _grid(text, lines)
         elif kind == "field":
             found += _records(text, lines)
     return found
+
+
+def _groups(text: str) -> Iterator[tuple[str, list[Cell]]]:
+    """Lines of one kind behind each other."""
+    for kind, lines in groupby(_lines(text), key=lambda line: _kind(text[line.start : line.end])):
+        yield kind, list(lines)
 
 
 def _kind(line: str) -> str:
@@ -54,14 +59,27 @@ def _lines(text: str) -> Iterator[Cell]:
 
 
 def _grid(text: str, lines: Sequence[Cell]) -> list[Table]:
-    """The first line has the names; nothing where a line has another number of cells."""
-    rows = [_cells(text, line) for line in lines if not RULE.match(text[line.start : line.end])]
-    if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+    """The first line has the names; nothing where it does not, or a line has another number of cells."""
+    rows = _grid_rows(text, lines)
+    if not rows or _goes_on([text[line.start : line.end].strip() for line in lines]):
         return []
     names = tuple(text[cell.start : cell.end] for cell in rows[0])
     if any(not NAME.search(name) or name.endswith(":") for name in names[1:]) or names[0].endswith(":"):
         return []  # only the corner may be empty
     return [Table(names, tuple(rows[1:]))]
+
+
+def _grid_rows(text: str, lines: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """The cells of two lines or more; nothing where a line has another number of them than the first."""
+    rows = [_cells(text, line) for line in lines if not RULE.match(text[line.start : line.end])]
+    counts = {len(row) for row in rows}
+    return rows if len(rows) > 1 and len(counts) == 1 and counts != {1} else []
+
+
+def _goes_on(lines: Sequence[str]) -> bool:
+    """Whether a table of Markdown began in a passage before: it has no rule under its first line."""
+    bordered = all(line.startswith("|") and line.endswith("|") for line in lines)
+    return bordered and not RULE.match(lines[1])
 
 
 def _cells(text: str, line: Cell) -> tuple[Cell, ...]:
@@ -114,5 +132,7 @@ def prose(text: str, parts: Sequence[Table]) -> str:
 def cell_bounds(text: str) -> list[int]:
     """Where cells, and the names before them, begin and end: no short answer goes over these."""
     found = tables(text)
-    bounds = {at for table in found for row in table.rows for cell in row for at in (cell.start, cell.end)}
+    rows = [row for table in found for row in table.rows]
+    rows += [row for kind, lines in _groups(text) if kind == "grid" for row in _grid_rows(text, lines)]
+    bounds = {at for row in rows for cell in row for at in (cell.start, cell.end)}
     return sorted(bounds.union(*(table.fields for table in found)))

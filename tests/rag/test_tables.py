@@ -117,6 +117,13 @@ def test_cells_may_be_empty_and_outer_signs_are_left_off() -> None:
     assert [[text[c.start : c.end] for c in row] for row in table.rows] == [["1", ""], ["2", "b"]]
 
 
+def test_rows_of_a_table_that_began_in_a_passage_before_have_no_names() -> None:
+    text = "| lures a user | tokens | |\n| guesses passwords | growing waits | a known password |"
+    assert tables(text) == []
+    assert tables(f"| Who | What helps | What does not |\n|---|---|---|\n{text}") != []
+    assert text.index("growing waits") in cell_bounds(text), "and no answer goes from cell to cell"
+
+
 def test_bounds_lie_around_each_cell_and_before_each_name() -> None:
     assert cell_bounds("a: 1\nb: 22") == [0, 3, 4, 5, 8, 10]
 
@@ -139,6 +146,13 @@ def test_a_list_has_commas_and_a_source_for_each_cell(generator: LocalGenerator)
     answer = generator.generate("List all departments.", [BUDGET])
     assert answer.text == "Sales, IT"
     assert [s.passage for s in answer.segments] == [0, None, 0]
+
+
+def test_a_column_is_listed_whole_though_a_row_has_a_word_of_the_question(generator: LocalGenerator) -> None:
+    roles = Passage(
+        "## Roles of keys\n\n| Role | May |\n|---|---|\n| reader | ask |\n| administrator | manage keys |"
+    )
+    assert generator.generate("List the roles of keys.", [roles]).text == "reader, administrator"
 
 
 @pytest.mark.parametrize("question", ["What?", "hello", "asdfghjkl"])
