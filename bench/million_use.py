@@ -3,8 +3,9 @@
     python -m bench.million_use FOLDER --data DATA --encoder ENCODER --out FILE
 
 FOLDER and DATA are those of `bench.million`, whose job is done; what its `check` wrote into FILE is kept
-beside these figures. The indexes are built, a server is started on them, and some records are searched for
-by their first words: is a record found, or what it is a copy of?
+beside these figures. The indexes are built, unless --keep-index leaves those that are there. A server is
+started on them twice, the first time with none of the data folder in memory, as after a start of the machine;
+there some records are searched for by their first words: is a record found, or what it is a copy of?
 """
 
 import argparse
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--encoder", required=True, help="folder of the model that the corpus was made with")
+    parser.add_argument("--keep-index", action="store_true")
     parser.add_argument("--port", type=int, default=18_089)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, required=True)
@@ -52,6 +54,8 @@ def main() -> None:
     }
     before = json.loads(arguments.out.read_text())["figures"] if arguments.out.exists() else {}
     figures = before | commands(shell)
+    if not arguments.keep_index:
+        figures["index_built_s"] = timed(["index", "rebuild", "--corpus", CORPUS, "--json"], shell)
     figures["index_mb"] = (
         sum(f.stat().st_size for f in (arguments.data / "indexes").rglob("*") if f.is_file()) / 1e6
     )
@@ -59,13 +63,17 @@ def main() -> None:
         run([*RAG, "keys", "create", "--role", "administrator", "--user", "root", "--json"], shell)
     )
     records = chosen(read_files(arguments.folder, arguments.data), arguments.seed)
-    begun = time.perf_counter()
-    with serving(shell, key["key"]) as client:
-        figures["restart_s"] = time.perf_counter() - begun
-        for part in (searches(client, records), lists(client)):
-            print(part, flush=True)
-            figures |= part
-        figures["server_memory_mb"] = memory_mb()
+    for state in ("cold", "warm"):
+        if state == "cold":
+            forget(arguments.data)
+        begun = time.perf_counter()
+        with serving(shell, key["key"]) as client:
+            figures[f"restart_{state}_s"] = time.perf_counter() - begun
+            for part in (searches(client, records), lists(client)):
+                found = {f"{name}_{state}" if "ms" in name else name: value for name, value in part.items()}
+                print(state, found, flush=True)
+                figures |= found
+            figures["server_memory_mb"] = memory_mb()
     report("Very many documents in one corpus", figures, arguments.out, env)
 
 
@@ -78,13 +86,29 @@ def commands(shell: dict[str, str]) -> dict[str, float]:
         "command_jobs_show_s": ["jobs", "show", job, "--json"],
         "command_failed_documents_s": ["jobs", "documents", job, "--status", "failed", "--json"],
         "command_corpora_list_s": ["corpora", "list", "--json"],
-        "index_built_s": ["index", "rebuild", "--corpus", CORPUS, "--json"],
     }.items():
-        begun = time.perf_counter()
-        run([*RAG, *command], shell)
-        figures[name] = time.perf_counter() - begun
+        figures[name] = timed(command, shell)
         print(name, figures[name], flush=True)
     return figures
+
+
+def timed(command: Sequence[str], shell: dict[str, str]) -> float:
+    """What a command takes, from the start of the process to its end."""
+    begun = time.perf_counter()
+    run([*RAG, *command], shell)
+    return time.perf_counter() - begun
+
+
+def forget(folder: Path) -> None:
+    """Have the operating system drop what it keeps in memory of a folder's files."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            finally:
+                os.close(descriptor)
 
 
 def read_files(folder: Path, data: Path) -> list[Path]:

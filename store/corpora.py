@@ -16,7 +16,6 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    not_,
     select,
     update,
 )
@@ -182,17 +181,18 @@ def _names(session: Session, reader: Reader | None = None) -> list[str]:
 
 
 def _summaries(reader: Reader | None = None) -> Select[*tuple[Any, ...]]:
+    # All less the hidden ones: documents that have lists are few, and an index finds them.
     present = DocumentRow.status != DocumentStatus.REMOVED
-    documents = _count(DocumentRow.corpus_id, and_(present, not_(document_hidden(reader))))
-    # All chunks less the hidden ones: documents that have lists are few, and an index finds them.
-    hidden = (
+    hidden_documents = _count(DocumentRow.corpus_id, and_(present, document_hidden(reader)))
+    documents = _count(DocumentRow.corpus_id, present) - hidden_documents
+    hidden_chunks = (
         select(func.count())
         .select_from(ChunkRow)
         .join(DocumentRow, DocumentRow.id == ChunkRow.document_id)
         .where(DocumentRow.corpus_id == CorpusRow.id, ChunkRow.searchable, document_hidden(reader))
         .scalar_subquery()
     )
-    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable) - hidden
+    chunks = _count(ChunkRow.corpus_id, ChunkRow.searchable) - hidden_chunks
     counted = _corpora().add_columns(documents.label("documents"), chunks.label("chunks"))
     return counted.where(corpus_visible(reader))
 

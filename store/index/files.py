@@ -4,6 +4,16 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Stamp(NamedTuple):
+    """What a file is known again by without being read; a copy of it has another."""
+
+    size_bytes: int
+    modified_ns: int
+    number: int
+    """Of the file on its disk (inode)."""
 
 
 def link_files(source: Path, target: Path) -> None:
@@ -28,6 +38,15 @@ def sha256_of_files(folder: Path) -> dict[str, str]:
         with path.open("rb") as file:
             digests[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
+
+
+def stamps_of_files(folder: Path) -> dict[str, Stamp]:
+    """Return the stamp of every file below a folder, by its path from there."""
+    stats = {path: path.stat() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        path.relative_to(folder).as_posix(): Stamp(found.st_size, found.st_mtime_ns, found.st_ino)
+        for path, found in stats.items()
+    }
 
 
 def sync_files(folder: Path) -> None:

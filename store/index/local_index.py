@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from store import corpora, index_log
 from store.errors import IndexCorruptError
 from store.index import snapshots
+from store.index.checking import Check
 from store.index.compaction import Compaction
 from store.index.conditions import fulfilling
 from store.index.files import link_files
@@ -80,6 +80,7 @@ class LocalIndex:
         self._engine = engine
         self._vector_settings = vectors
         self._compaction = Compaction(directory)
+        self._check = Check()
         self._contents = contents_of(corpus, engine)
         self._refreshing = threading.Lock()
         self._closed = False
@@ -166,20 +167,21 @@ class LocalIndex:
             self._catch_up()
             if self._closed:
                 return
-            if self._vectors.is_compaction_due:
+            if self._vectors.is_compaction_due and self._check.is_sound:
                 self._compact()
             if self._is_save_due():
                 self._save()
 
     def save(self) -> None:
         """Write a snapshot, unless another process is just doing so or the last one is as new."""
+        self._check.wait()
         with self._refreshing:
             if self._closed:
                 return
-            if self._working.is_there():
-                self._save()
+            if lost := self._lost():
+                self._start_over(lost)
             else:
-                self._start_over(FOLDER_DELETED)
+                self._save()
 
     def close(self) -> None:
         """Save a snapshot if that is worth it, free memory and disk; nothing can be searched afterwards.
@@ -187,6 +189,7 @@ class LocalIndex:
         A snapshot that cannot be saved is logged only: the next process replays the log instead.
         """
         self._compaction.wait()
+        self._check.stop()
         with self._refreshing:
             if self._closed:
                 return
@@ -215,11 +218,14 @@ class LocalIndex:
     def _catch_up(self) -> None:
         if self._closed:
             return
-        lost = self._replay_or_tell_why_not() if self._working.is_there() else FOLDER_DELETED
-        if lost is not None:
+        if lost := self._lost() or self._replay_or_tell_why_not():
             self._start_over(lost)
         self._engine_failed = False
         self._refreshed_at = self._clock()
+
+    def _lost(self) -> str | None:
+        """What is known of the files without a look into the log; None: nothing is wrong with them."""
+        return self._check.damage if self._working.is_there() else FOLDER_DELETED
 
     def _replay_or_tell_why_not(self) -> str | None:
         """Apply the changes since; return None, or why only building the indexes again can help."""
@@ -268,8 +274,7 @@ class LocalIndex:
             except BaseException:
                 working.close()
                 raise
-            self._working = working
-            self._unsaved = 0
+            self._working, self._check, self._unsaved = working, Check(), 0
             try:
                 # A snapshot from before a restore would seem sound once the log has grown past it.
                 snapshots.discard(self._directory)
@@ -341,7 +346,7 @@ class LocalIndex:
         manifest = snapshots.read_manifest(self._directory)
         if manifest is None:
             return False
-        folder = snapshots.verify(self._directory, manifest, self._contents)
+        folder, is_checked = snapshots.find_sound(self._directory, manifest, self._contents)
         link_files(folder / KEYWORDS, self._working.path / KEYWORDS)
         self._keywords = self._open_keywords(self._working.path / KEYWORDS)
         self._vectors = self._load_vectors(folder)
@@ -354,6 +359,8 @@ class LocalIndex:
         if not len(self._vectors) == len(self._keywords) == expected:
             counts = f"{len(self._vectors)} vectors and {len(self._keywords)} texts for {expected} chunks"
             raise IndexCorruptError(str(folder), f"with the changes since, it has {counts}")
+        if not is_checked:
+            self._check.start(folder, manifest.files)
         return True
 
     def _rebuild(self, working: WorkingFolder) -> None:
@@ -372,23 +379,16 @@ class LocalIndex:
 
     def _is_save_due(self) -> bool:
         """Tell whether so much has changed that a snapshot, whose cost grows with size, is worth writing."""
-        return self._unsaved >= max(MIN_CHANGES_TO_SAVE, len(self) // 8)
+        return self._check.is_sound and self._unsaved >= max(MIN_CHANGES_TO_SAVE, len(self) // 8)
 
     def _save(self) -> None:
         lock = FileLock(self._directory / LOCK)
         try:
-            if lock.try_acquire() and self._is_ahead_of_snapshot():
+            here = self._contents, self._position, self._vectors.base_name
+            if lock.try_acquire() and snapshots.is_older(self._directory, *here):
                 self._write_snapshot()
         finally:
             lock.close()
-
-    def _is_ahead_of_snapshot(self) -> bool:
-        with suppress(IndexCorruptError):
-            manifest = snapshots.read_manifest(self._directory)
-            if manifest is not None and manifest.contents == self._contents:
-                other_base = manifest.vectors.get("base") != self._vectors.base_name
-                return (manifest.position, False) < (self._position, other_base)
-        return True
 
     def _write_snapshot(self) -> None:
         def fill(folder: Path) -> None:

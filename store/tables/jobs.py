@@ -73,6 +73,7 @@ class JobDocumentRow(Base):
             postgresql_where=text("status IN ('queued', 'running')"),
         ),
         Index("ix_job_documents_noted", "job_id", "source", postgresql_where=text("kind IS NOT NULL")),
+        Index("ix_job_documents_outcome", "job_id", "status", "source", "line"),
         Index("ix_job_documents_quarantined", "source", postgresql_where=text("status = 'quarantined'")),
     )
 

@@ -278,6 +278,83 @@ def test_a_snapshot_that_holds_other_chunks_than_the_database_is_rebuilt(
     assert by_keyword(database, index, "owl fox") == ["the fox"]
 
 
+def damage_unnoticed(path: Path) -> None:
+    """Change a byte as a failing disk does: nothing but reading the file tells."""
+    found = path.stat()
+    with path.open("r+b") as file:
+        file.seek(found.st_size // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 1]))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def test_a_large_snapshot_is_served_before_all_of_it_is_read(
+    database: Database, corpus: Corpus, opened: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    put(database, corpus, "a", "the owl\nthe fox")
+    opened().save()
+    monkeypatch.setattr(snapshots, "CHECKED_AT_ONCE_BYTES", 0)
+    forbid_rebuilding(monkeypatch)
+    monkeypatch.setattr(snapshots, "sha256_of_files", lambda _: pytest.fail("all of it was read"))
+    index = opened()
+    assert by_keyword(database, index, "fox") == ["the fox"]
+    index._check.wait()
+    assert index._check.is_sound
+    index.refresh()
+
+
+def test_damage_that_is_found_while_a_large_snapshot_is_served_has_it_rebuilt(
+    *,
+    database: Database,
+    corpus: Corpus,
+    directory: Path,
+    opened: Opener,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    put(database, corpus, "a", "the owl\nthe fox")
+    opened().save()
+    damage_unnoticed(snapshot_file(directory, "vectors/recent.faiss"))
+    monkeypatch.setattr(snapshots, "CHECKED_AT_ONCE_BYTES", 0)
+    index = opened()
+    index._check.wait()
+    index.refresh()
+    assert "the SHA-256 of vectors/recent.faiss is not that of the manifest; building it again" in caplog.text
+    assert nearest(database, index, "Zoo the owl") == "the owl"
+    monkeypatch.setattr(snapshots, "CHECKED_AT_ONCE_BYTES", 1 << 30)
+    forbid_rebuilding(monkeypatch)  # the damaged snapshot was replaced by a sound one
+    assert len(opened()) == 2
+
+
+def test_what_changed_while_a_snapshot_is_read_is_not_saved_over_it_unread(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    put(database, corpus, "a", "the owl")
+    opened().save()
+    before = (directory / "manifest.json").read_bytes()
+    monkeypatch.setattr(snapshots, "CHECKED_AT_ONCE_BYTES", 0)
+    monkeypatch.setattr("store.index.checking.Check._digest", lambda *_: None)  # as if it were stopped
+    index = opened()
+    put(database, corpus, "b", "\n".join(f"fox {n}" for n in range(300)))
+    index.refresh()
+    index.close()
+    assert len(index) == 301
+    assert (directory / "manifest.json").read_bytes() == before
+
+
+def test_a_snapshot_without_stamps_is_read_once_and_known_again_then(
+    database: Database, corpus: Corpus, directory: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    put(database, corpus, "a", "the owl")
+    opened().save()
+    set_in_manifest(directory, stamps={})
+    monkeypatch.setattr(snapshots, "CHECKED_AT_ONCE_BYTES", 0)
+    opened()
+    monkeypatch.setattr(snapshots, "sha256_of_files", lambda _: pytest.fail("it was read once more"))
+    assert len(opened()) == 1
+
+
 def test_opening_before_there_is_a_snapshot_warns_of_nothing(
     database: Database, corpus: Corpus, opened: Opener, caplog: pytest.LogCaptureFixture
 ):
