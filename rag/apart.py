@@ -113,23 +113,23 @@ def _attend(qkv: Tensor, group: _Group, into: Tensor) -> None:
 def _attend_long(qkv: Tensor, group: _Group, into: Tensor) -> None:
     """`_attend` for bfloat16, text by text, so that what is between the products stays in the cache.
 
-    The products go over some tokens of its neighbours, which get no weight. The weights are divided by their
-    sum at the end and not brought into range before. Where they come near the end of the numbers' range, as
-    some heads of MiniLM do with logits over 80, the text is attended to in the usual way.
+    Each text's tokens are taken out, with rows of zeros behind them that add nothing to the products with the
+    values. The weights are divided by their sum at the end and not brought into range before. Where they come
+    near the end of the numbers' range, as some heads of MiniLM do with logits over 80, the text is attended
+    to in the usual way.
     """
     heads, size, length = qkv.shape[2], qkv.shape[3], group.length
-    rows = min(-(-length // _ROWS) * _ROWS, len(qkv))
+    rows = -(-length // _ROWS) * _ROWS
+    own = qkv.new_zeros(3, heads, rows, size)
+    weights = qkv.new_empty(heads, rows, rows)
     for start in range(group.start, group.end, length):
-        first = min(start, len(qkv) - rows)
-        own = slice(start - first, start - first + length)
-        q, k, v = qkv[first : first + rows].permute(1, 2, 0, 3)  # each (heads, rows, d / heads)
-        weights = qkv.new_empty(heads, rows, rows)
+        own[:, :, :length] = qkv[start : start + length].permute(1, 2, 0, 3)
+        q, k, v = own
         torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=size**-0.5, out=weights)
         torch.exp(weights, out=weights)
-        weights[:, :, : own.start] = weights[:, :, own.stop :] = 0
-        sums = weights[:, own].sum(-1, keepdim=True, dtype=torch.float32)
+        sums = weights[:, :length, :length].sum(-1, keepdim=True, dtype=torch.float32)
         least, most = sums.aminmax()
         if least > _LEAST and most < _MOST:
-            torch.div((weights @ v)[:, own], sums, out=into[start : start + length].transpose(0, 1))
+            torch.div((weights @ v)[:, :length], sums, out=into[start : start + length].transpose(0, 1))
         else:
             _attend(qkv, _Group(start, 1, length), into)
