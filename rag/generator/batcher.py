@@ -1,7 +1,9 @@
-"""Answers concurrent questions together: what arrives within milliseconds goes through the model at once.
+"""Answers concurrent questions together: what waits while the model works goes through it at once.
 
-Questions wait in one line for each user, and a batch takes from the lines in turn: who asks a hundred
-questions waits behind who asks one. The line as a whole is bounded; so is the time that a question waits.
+A question that finds the model idle is begun at once; where several were answered together before, others
+are probably on their way, and the next batch waits some milliseconds for them. Questions wait in one line
+for each user, and a batch takes from the lines in turn: who asks a hundred questions waits behind who asks
+one. The line as a whole is bounded; so is the time that a question waits.
 """
 
 import logging
@@ -55,7 +57,7 @@ class BatchSettings:
     at_once: int = 8
     """The most questions in one batch."""
     gather_s: float = 0.004
-    """How long the first question of a batch waits for others."""
+    """How long the first question of a batch waits for others, where the batch before had several."""
     most_waiting: int = 32
     """Questions that may wait; one more is refused."""
     busy_after_s: float = 60.0
@@ -192,16 +194,18 @@ class Batcher:
         return taken
 
     def _run(self) -> None:
+        several = False  # were in the batch before
         while True:
             with self._changed:
                 while not self._lines and not self._closed:
                     self._changed.wait()
                 if self._closed:
                     return
-                until = time.monotonic() + self._settings.gather_s
+                until = time.monotonic() + (self._settings.gather_s if several else 0)
                 while len(self) < self._settings.at_once and (left := until - time.monotonic()) > 0:
                     self._changed.wait(left)
                 batch = self._take(self._settings.at_once)
+            several = len(batch) > 1
             self._work(batch)
 
     def _work(self, batch: Sequence[_Waiting]) -> None:

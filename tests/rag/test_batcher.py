@@ -100,6 +100,20 @@ def test_questions_that_wait_are_answered_together_each_with_its_own_answer(aski
     assert asking.generator.batches == [["first"], ["q0", "q1", "q2"]]
 
 
+def test_only_after_several_at_once_does_a_question_wait_for_others() -> None:
+    """A batch that waits is full with two, and waits longer than this test for the second."""
+    asking = Asking(BatchSettings(at_once=2, gather_s=60))  # the first is begun though it is alone
+    pair = [asking.ask(f"q{n}") for n in range(2)]
+    asking.generator.go.set()
+    assert [w.result(20).text for w in pair] == ["q0", "q1"]
+    alone = asking.ask("q2")
+    threading.Event().wait(0.05)
+    assert not alone.done(), "it waits for one more"
+    assert asking.ask("q3").result(20).text == "q3"
+    assert asking.generator.batches == [["first"], ["q0", "q1"], ["q2", "q3"]]
+    asking.close()
+
+
 def test_users_take_turns(asking: Asking) -> None:
     waiting = [asking.ask(f"ada {n}", "ada") for n in range(4)]
     waiting += [asking.ask("bob", "bob"), asking.ask("cy", "cy")]
