@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,6 +181,19 @@ def serving_app(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def eventually(check: Callable[[], object]) -> None:
+    """Repeat a check until it passes: some things are noted after the response was sent."""
+    until = time.monotonic() + 30
+    while True:
+        try:
+            check()
+            return
+        except (AssertionError, KeyError, ValueError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 class Clients:

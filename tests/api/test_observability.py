@@ -25,7 +25,7 @@ from api.settings import Settings, SettingsError
 from api.tracing import configure_tracing
 from rag.errors import BusyError
 from store.types import Role
-from tests.api.conftest import Clients, assert_problem, serving
+from tests.api.conftest import Clients, assert_problem, eventually, serving
 
 QUESTION = "How many days of leave are granted to everyone?"
 ASKED = {"question": QUESTION, "corpus": "handbook"}
@@ -95,19 +95,6 @@ def test_threads_that_answer_know_the_request() -> None:
         return known
 
     assert asyncio.run(ask()) == "r1"
-
-
-def eventually(check: Callable[[], object]) -> None:
-    """Repeat a check until it passes: some things are noted after the response was sent."""
-    until = time.monotonic() + 30
-    while True:
-        try:
-            check()
-            return
-        except (AssertionError, KeyError, ValueError):
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
 
 
 def figure(shown: str, name: str) -> float:
