@@ -14,6 +14,7 @@ from api.encoders import SharedEncoder
 from api.encryption import check_encryption, master_key
 from api.generators import OtherGenerators, load, share
 from api.lazy import Lazy
+from api.scorers import Scorers
 from api.settings import Settings, SettingsError
 from api.threads import choose_precision, prepare_torch, set_threads
 from store import corpora
@@ -247,8 +248,9 @@ def build(
         )
 
     encoder = encoder or Lazy(lambda: _load_encoder(settings))
-    generator = generator or Lazy(lambda: _load_generator(settings))
-    scorer = scorer or Lazy(lambda: _load_scorer(settings, encoder))
+    scorers = Scorers(settings, encoder)
+    generator = generator or Lazy(lambda: load(settings, settings.generator, scorers.judge))
+    scorer = scorer or Lazy(scorers.scorer)
     indexes = Lazy(make_indexes)
     shared = Lazy(lambda: share(generator.get(), settings))
 
@@ -295,7 +297,7 @@ def build(
         _searcher=Lazy(make_searcher),
         _names=Lazy(lambda: _load_names(settings)),
         _scorer=scorer,
-        others=OtherGenerators(settings, answerer_of),
+        others=OtherGenerators(settings, answerer_of, scorers.judge),
     )
 
 
@@ -339,10 +341,6 @@ def _load_encoder(settings: Settings) -> SharedEncoder:
     return SharedEncoder(Encoder(settings.encoder, choose_precision(settings.encoder_precision)))
 
 
-def _load_generator(settings: Settings) -> "Loaded":
-    return load(settings, settings.generator)
-
-
 def _load_reranker(settings: Settings, shared: "Lazy[Shared]") -> "Reranker":
     if settings.reranker == "generator":
         return shared.get()
@@ -350,19 +348,6 @@ def _load_reranker(settings: Settings, shared: "Lazy[Shared]") -> "Reranker":
 
     set_threads(settings.threads)
     return CrossEncoderReranker(Path(settings.reranker))
-
-
-def _load_scorer(settings: Settings, encoder: Lazy[SharedEncoder]) -> "AnswerScorer":
-    from rag.scoring.answer import AnswerScorer
-    from rag.scoring.groundedness import GroundednessScorer
-    from rag.scoring.records import TrainingRecords
-
-    records = TrainingRecords([settings.generator, *settings.other_generators.values()])
-    if settings.scorer is None:
-        return AnswerScorer(None, encoder.get().encode, records)
-    set_threads(settings.threads)
-    precision = choose_precision(settings.generator_precision)
-    return AnswerScorer(GroundednessScorer(settings.scorer, precision), encoder.get().encode, records)
 
 
 def _load_names(settings: Settings) -> "Recogniser":

@@ -10,6 +10,7 @@ from api.threads import choose_precision, set_threads
 if TYPE_CHECKING:  # what these import takes seconds
     from rag.answer import Answerer
     from rag.generator.batcher import Batcher
+    from rag.generator.calibration import SentenceJudge
     from rag.generator.causal import CausalGenerator
     from rag.generator.generate import LocalGenerator
     from rag.generator.service import ServiceGenerator
@@ -18,8 +19,8 @@ if TYPE_CHECKING:  # what these import takes seconds
     Shared = Batcher | ServiceGenerator
 
 
-def load(settings: Settings, generator: str) -> "Loaded":
-    """Load a generator that is named as `RAG_GENERATOR` names one."""
+def load(settings: Settings, generator: str, load_judge: "Callable[[], SentenceJudge | None]") -> "Loaded":
+    """Load a generator that is named as `RAG_GENERATOR` names one; `load_judge` is for checkpoints."""
     from rag.generator.load import GeneratorChoice, load_generator
 
     set_threads(settings.threads)
@@ -32,7 +33,7 @@ def load(settings: Settings, generator: str) -> "Loaded":
         precision,
         settings.generator_pruning,
     )
-    return load_generator(choice, Lazy(lambda: _load_checkpoint(precision)).get)
+    return load_generator(choice, Lazy(lambda: _load_checkpoint(precision)).get, load_judge)
 
 
 def _load_checkpoint(precision: str) -> "LocalGenerator":
@@ -62,10 +63,15 @@ def share(generator: "Loaded", settings: Settings) -> "Shared":
 class OtherGenerators:
     """The generators of `RAG_OTHER_GENERATORS`, each loaded when it is first asked."""
 
-    def __init__(self, settings: Settings, answerer_of: "Callable[[Lazy[Shared]], Answerer]") -> None:
-        """`answerer_of` makes what answers with a generator."""
+    def __init__(
+        self,
+        settings: Settings,
+        answerer_of: "Callable[[Lazy[Shared]], Answerer]",
+        load_judge: "Callable[[], SentenceJudge | None]",
+    ) -> None:
+        """`answerer_of` makes what answers with a generator; see `load`."""
         self._shared: Mapping[str, Lazy[Shared]] = {
-            name: Lazy(lambda named=named: share(load(settings, named), settings))  # type: ignore[misc]
+            name: Lazy(lambda named=named: share(load(settings, named, load_judge), settings))  # type: ignore[misc]
             for name, named in settings.other_generators.items()
         }
         self._answerer_of = answerer_of

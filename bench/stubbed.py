@@ -15,7 +15,8 @@ from api.lazy import Lazy
 from api.logs import configure_logging
 from api.settings import load_settings
 from api.threads import serve_many_threads
-from rag.generator.generate import Asked, Calibration, Generated
+from rag.generator.calibration import Calibration
+from rag.generator.generate import Asked, Generated
 from rag.generator.passages import Passage
 from rag.generator.settings import GenerationSettings
 

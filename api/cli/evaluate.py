@@ -92,6 +92,7 @@ def evaluate(
     data_dir: DataDir = None,
 ) -> None:
     """Measure answers, retrieval or the scorer on files, with a table, and JSON for machines."""
+    from api.scorers import load_judge
     from api.settings import load_settings
     from api.threads import choose_precision
     from rag.encoder import Encoder
@@ -113,6 +114,7 @@ def evaluate(
         generator or settings.checkpoint,
         precision=choose_precision(settings.generator_precision),
         prunes=settings.generator_pruning,
+        judge=None if retrieval else load_judge(settings),
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rag-evaluate-")))
@@ -126,7 +128,7 @@ def evaluate(
     report |= {"model": local.name, "commit": commit()}
     _show(report, out, picture)
     if report.get("at_risk") and generator is not None:
-        _keep_threshold(generator, report["at_risk"])
+        _keep_threshold(generator, report["at_risk"], judged=bool(local.calibration.judge))
 
 
 def _check_options(
@@ -162,9 +164,10 @@ def _show(report: dict[str, Any], out: Path | None, picture: Path | None) -> Non
         draw(report, picture)
 
 
-def _keep_threshold(checkpoint_folder: Path, at_risk: dict[str, Any]) -> None:
+def _keep_threshold(checkpoint_folder: Path, at_risk: dict[str, Any], *, judged: bool) -> None:
     """Write a threshold that was chosen for a risk into a checkpoint's description."""
     from rag.generator import checkpoint
+    from rag.generator.calibration import JUDGED, PLAIN
 
     if at_risk["threshold"] is None:
         raise CommandError(
@@ -177,7 +180,8 @@ def _keep_threshold(checkpoint_folder: Path, at_risk: dict[str, Any]) -> None:
         "risk": at_risk["wanted"],
         "coverage": at_risk["coverage"],
     }
-    description["calibration"] = {**description.get("calibration", {}), **chosen}
+    name = JUDGED if judged else PLAIN
+    description[name] = {**description.get(name, {}), **chosen}
     checkpoint.write_description(checkpoint_folder, description)
     note(f"The checkpoint now abstains below {at_risk['threshold']:.3f}, on {1 - at_risk['coverage']:.1%}.")
 

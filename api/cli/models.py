@@ -12,6 +12,7 @@ from api.cli.common import AsJson, DataDir, note, print_json
 from api.cli.exits import CommandError
 
 if TYPE_CHECKING:
+    from api.settings import Settings
     from rag.training.journal import TrainProgress
     from rag.training.train import TrainSettings
 
@@ -82,6 +83,7 @@ def train(
     """Train the generator, calibrate when it abstains, and write a checkpoint with its lineage."""
     import torch
 
+    from api.scorers import load_judge
     from api.settings import load_settings
     from api.threads import set_threads
     from rag.generator.config import GeneratorConfig
@@ -103,7 +105,9 @@ def train(
         mixture=RECIPE_MIXTURE,
         config=GeneratorConfig(sentence_start=SENTENCE_START),
     )
-    set_threads(load_settings(data_dir=data_dir).threads)
+    configured = load_settings(data_dir=data_dir)
+    set_threads(configured.threads)
+    judge = load_judge(configured)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Folders are left out: a checkpoint travels, and where its data lay says nothing; their hashes do.
     more = f" --max-steps {max_steps}" if max_steps else ""
@@ -113,7 +117,7 @@ def train(
     command = f"rag train --qa FOLDER --out FOLDER --seed {seed} --epochs {epochs}{rate}{more}"
     lineage = {"command": command, "commit": commit()}
     with TrainBar() as bar:
-        description = run(settings, bar.show, device, lineage, risk)
+        description = run(settings, bar.show, device, lineage, risk, judge=judge)
     if as_json:
         print_json(description)
     else:
@@ -132,10 +136,13 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Fit again when a checkpoint abstains, on articles that training held out; its weights stay."""
+    from api.scorers import load_judge
+    from api.threads import choose_precision
     from rag.training.run import recalibrate
 
-    settings, precision = _of_held_out(qa, generator, seed, data_dir)
-    description = recalibrate(settings, "cpu", risk, precision)
+    settings, configured = _of_held_out(qa, generator, seed, data_dir)
+    precision = choose_precision(configured.generator_precision)
+    description = recalibrate(settings, "cpu", risk, precision, load_judge(configured))
     if as_json:
         print_json(description)
     else:
@@ -157,9 +164,11 @@ def fit_pruning(
     as_json: AsJson = False,
 ) -> None:
     """Fit which passages a checkpoint reads to the end; its weights stay."""
+    from api.threads import choose_precision
     from rag.training.pruning import Sift, prune
 
-    settings, precision = _of_held_out(qa, generator, seed, data_dir)
+    settings, configured = _of_held_out(qa, generator, seed, data_dir)
+    precision = choose_precision(configured.generator_precision)
     description = prune(settings, Sift(after, share, least, questions), precision, _tell_questions)
     if as_json:
         print_json(description)
@@ -173,17 +182,17 @@ def fit_pruning(
 
 def _of_held_out(
     qa: Sequence[Path], generator: Path, seed: int, data_dir: Path | None
-) -> tuple["TrainSettings", str]:
-    """The settings with which training held articles out, and the precision to read them in."""
+) -> tuple["TrainSettings", "Settings"]:
+    """The settings with which training held articles out, and the program's own."""
     from api.settings import load_settings
-    from api.threads import choose_precision, set_threads
+    from api.threads import set_threads
     from rag.training.recipe import RECIPE_MIXTURE, recipe_sources
     from rag.training.train import TrainSettings
 
     configured = load_settings(data_dir=data_dir)
     set_threads(configured.threads)
     settings = TrainSettings(sources=recipe_sources(qa), out=generator, seed=seed, mixture=RECIPE_MIXTURE)
-    return settings, choose_precision(configured.generator_precision)
+    return settings, configured
 
 
 def _tell_questions(done: int, of: int) -> None:

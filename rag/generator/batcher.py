@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rag.errors import AbandonedError, BusyError, GenerationError
-from rag.generator.generate import Asked, Calibration, Generated, Watcher
+from rag.generator.calibration import Calibration
+from rag.generator.generate import Asked, Generated, Watcher
 from rag.generator.passages import Passage
 from rag.generator.prompt import Conversation, Talks
 from rag.generator.settings import GREEDY, GenerationSettings

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rag.errors import CheckpointError, GenerationError
-from rag.generator.generate import Asked, Calibration, Generated, LocalGenerator
+from rag.generator.calibration import Calibration
+from rag.generator.generate import Asked, Generated, LocalGenerator
 from rag.generator.passages import Passage
 from rag.generator.prompt import NEVER_WITHHELD, Conversation, Reply, messages
 from rag.generator.settings import GenerationSettings

@@ -4,7 +4,7 @@ The encoder reads the passages of all questions; the decoder then takes one step
 text that is followed for any of them, and keeps keys and values of what it has seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -42,12 +42,13 @@ class Decoded:
 
     actions: tuple[Action, ...]
     outlook: Outlook
+    answerable_probability: float
 
 
 class Follower(Protocol):
     """Who is told of an answer while it is made, and may end it."""
 
-    def begin(self, outlook: Outlook) -> bool:
+    def begin(self, answerable_probability: float) -> bool:
         """Told once, before anything is written; False ends the answer."""
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:
@@ -73,8 +74,12 @@ class Task:
         return self.style is Style.SENTENCE and self.settings.quotes and not self.cells
 
 
+Weigh = Callable[[Sequence[Task], Sequence[Outlook]], Sequence[float]]
+"""From what the evidence says to how probable an answer is."""
+
+
 @torch.inference_mode()
-def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Decoded]:
+def decode(model: Generator, reader: Reader, tasks: Sequence[Task], weigh: Weigh) -> list[Decoded]:
     """Answer questions; the encoder reads all of them at once. Each needs a passage at least."""
     if not tasks:
         return []
@@ -84,8 +89,9 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
     short = first = model.advance(*_starts([CLS] * len(tasks), device), evidence)
     outlooks = [_outlook(first[0], evidence, q, len(t.reading.windows)) for q, t in enumerate(tasks)]
     searches = [Search(t.settings, model.config.answer_tokens) for t in tasks]
-    for task, search, outlook in zip(tasks, searches, outlooks, strict=True):
-        if task.follower and not task.follower.begin(outlook):
+    probabilities = weigh(tasks, outlooks)
+    for task, search, probability in zip(tasks, searches, probabilities, strict=True):
+        if task.follower and not task.follower.begin(probability):
             search.stop()
     wanted = [bool(search.live) for search in searches]
     for task, search in zip(tasks, searches, strict=True):
@@ -97,7 +103,7 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
     _Decoding(model, reader, tasks, searches, evidence=evidence, first=first).run()
     quoter = Quoter(reader) if any(t.quotes for t in tasks) else None
     decoded = []
-    for number, (task, search, outlook) in enumerate(zip(tasks, searches, outlooks, strict=True)):
+    for number, (task, search) in enumerate(zip(tasks, searches, strict=True)):
         actions = search.best.actions
         if quoter and task.quotes and wanted[number]:
             pointers = _pointers(model, reader, evidence, (short[0], first[0]), number)
@@ -106,7 +112,7 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task]) -> list[Deco
             actions = task.cells
             if task.follower:
                 task.follower.go_on(actions)
-        decoded.append(Decoded(actions, outlook))
+        decoded.append(Decoded(actions, outlooks[number], probabilities[number]))
     return decoded
 
 

@@ -2,16 +2,23 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from rag.encoder import minilm_directory
-from rag.errors import CheckpointError, GenerationError
+from rag.errors import GenerationError
 from rag.generator import checkpoint
 from rag.generator.actions import Action, copy_of
+from rag.generator.calibration import (
+    NO_SENTENCE,
+    Calibration,
+    Judgement,
+    SentenceJudge,
+    calibration_of,
+    sigmoid,
+)
 from rag.generator.cells import Found, TableReader
 from rag.generator.compose import Segment, compose
 from rag.generator.decode import SERIES_PIECES, Decoded, Outlook, Task, decode, relevance_logits
@@ -25,62 +32,6 @@ from rag.generator.words import sentence_around
 
 CELL_PROBABILITY = 0.9
 """That a cell answers which was looked up by the words of a question: a rule's, not a measured one."""
-
-
-def sigmoid(x: float) -> float:
-    """The logistic function, without overflow."""
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, x))))
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Logistic regression from the model's signals to the probability that there is an answer.
-
-    The more passages are read, the more places the null entry competes with: their number is a signal of its
-    own.
-    """
-
-    null_weight: float = -1.0
-    relevance_weight: float = 0.0
-    passages_weight: float = 0.0
-    bias: float = 0.0
-    missing_weight: float = 0.0
-    """Weighs the share of the question's content words that the sentence pointed at, and its title, lack."""
-    titled_weight: float = 0.0
-    """Weighs the share of passages with a title: where unanswerable questions were mostly learned on titled
-    passages, a title lowers the model's trust in any of them."""
-    threshold: float = 0.5
-    """Below this probability the system abstains."""
-    risk: float | None = None
-    """The share of wrong answers among given ones that the threshold was chosen for; None: not for one."""
-    coverage: float | None = None
-    """The share of development questions that were answered at that threshold."""
-
-    def probability(
-        self,
-        null_log_odds: float,
-        relevance: float,
-        passages: int,
-        missing_share: float = 0.0,
-        titled_share: float = 0.0,
-    ) -> float:
-        """Between 0 and 1.
-
-        Args:
-            null_log_odds: log p(abstain) − log p(anything else) at the first step.
-            relevance: the largest relevance logit of the passages.
-            passages: how many were read to the end.
-            missing_share: how many of the question's content words the sentence pointed at lacks, 0 to 1.
-            titled_share: how many of the passages have a title, 0 to 1.
-        """
-        return sigmoid(
-            self.null_weight * null_log_odds
-            + self.relevance_weight * relevance
-            + self.passages_weight * math.log(passages)
-            + self.missing_weight * missing_share
-            + self.titled_weight * titled_share
-            + self.bias
-        )
 
 
 @dataclass(frozen=True)
@@ -164,7 +115,13 @@ class LocalGenerator:
     """The checkpoint of `rag train`, loaded and ready to answer."""
 
     def __init__(
-        self, directory: Path, device: str = "cpu", precision: str = "float32", *, prunes: bool = True
+        self,
+        directory: Path,
+        device: str = "cpu",
+        precision: str = "float32",
+        *,
+        prunes: bool = True,
+        judge: SentenceJudge | None = None,
     ) -> None:
         """Load a checkpoint.
 
@@ -173,6 +130,7 @@ class LocalGenerator:
             device: what computes.
             precision: `float32` or `bfloat16`, of what is computed once per passage.
             prunes: whether windows that promise little are not read to the end, where the checkpoint can.
+            judge: looks again at the sentence pointed at, where the checkpoint was calibrated with it.
 
         Raises:
             CheckpointError: there is none, it is damaged, or it is of another configuration.
@@ -189,12 +147,8 @@ class LocalGenerator:
                 Pruning.from_dict(description["pruning"], config.dimension, config.encoder_layers)
             )
         self.reader = Reader(minilm_directory() / "tokenizer.json", self.model.config)
-        try:
-            self.calibration = Calibration(**description.get("calibration", {}))
-        except TypeError as error:
-            raise CheckpointError(
-                f"the calibration of the checkpoint at {directory} is odd: {error}"
-            ) from error
+        self.calibration = calibration_of(description, directory, judge)
+        self._judge = judge if self.calibration.judge else None
         self.name = model_name(description)
         self._stems = ContentStems()
         self._tables = TableReader()
@@ -248,7 +202,7 @@ class LocalGenerator:
         readings = [self.reader.read(one.question, one.passages) for one in asked]
         readable = [(one, r) for one, r in zip(asked, readings, strict=True) if r.windows]
         tasks = [self._task(one, r) for one, r in readable]
-        decoded = zip(tasks, decode(self.model, self.reader, tasks), strict=True)
+        decoded = zip(tasks, decode(self.model, self.reader, tasks, self._weigh), strict=True)
         return [self._finish(*next(decoded)) if r.windows else EMPTY for r in readings]
 
     def relevance(self, question: str, passages: Sequence[Passage], batch_size: int = 16) -> list[float]:
@@ -267,7 +221,7 @@ class LocalGenerator:
             speaks_sentences=self.model.config.sentence_start is not None,
         )
         cells = () if asked.settings.style is Style.SENTENCE else self._cells(reading, asked.settings)
-        follower = _Spelling(self, reading, asked.watcher, cells) if asked.watcher else None
+        follower = _Spelling(self, reading, asked.watcher) if asked.watcher else None
         return Task(reading, asked.settings, style, follower, wants_verdict(asked.question), cells)
 
     def _cells(self, reading: Reading, settings: GenerationSettings) -> tuple[Action, ...]:
@@ -288,16 +242,15 @@ class LocalGenerator:
         reading = task.reading
         composed = compose(decoded.actions, reading, self.reader)
         outlook = decoded.outlook
-        by_passage = best_of_windows(reading, outlook)
-        focus = focus_of(reading, outlook)
+        pointed = _pointed_at(task, outlook)
         return Generated(
             text=composed.text,
             segments=composed.segments,
-            answerable_probability=self.probability(reading, outlook, task.cells),
+            answerable_probability=decoded.answerable_probability,
             null_log_odds=outlook.null_log_odds,
-            relevance=tuple(sigmoid(x) for x in by_passage),
-            focus=focus,
-            missing_share=self._missing_share(reading, focus),
+            relevance=tuple(sigmoid(x) for x in best_of_windows(reading, outlook)),
+            focus=focus_of(reading, outlook),
+            missing_share=self._stems.share_missing(reading.question, pointed or ""),
             refusal=self.refuses(reading),
             passages_read=passages_read(reading, outlook),
         )
@@ -306,42 +259,43 @@ class LocalGenerator:
         """Why the question cannot be answered from these passages at all; None where it can be tried."""
         return unreadable_because(reading) or pointless_because(reading, self._stems)
 
-    def probability(self, reading: Reading, outlook: Outlook, cells: Sequence[Action] = ()) -> float:
+    def _weigh(self, tasks: Sequence[Task], outlooks: Sequence[Outlook]) -> list[float]:
         """The calibrated probability that the passages hold the answer; with looked-up cells a high one."""
-        by_passage = best_of_windows(reading, outlook)
-        missing_share = self._missing_share(reading, focus_of(reading, outlook))
-        titled_share = sum(bool(p.title) for p in reading.passages) / len(reading.passages)
-        probability = self.calibration.probability(
-            outlook.null_log_odds,
-            max(by_passage),
-            passages_read(reading, outlook),
-            missing_share,
-            titled_share,
-        )
-        return max(probability, CELL_PROBABILITY) if cells else probability
+        pointed = [_pointed_at(task, outlook) for task, outlook in zip(tasks, outlooks, strict=True)]
+        judged = self._judged([task.reading.question for task in tasks], pointed)
+        found = []
+        for task, outlook, text, judgement in zip(tasks, outlooks, pointed, judged, strict=True):
+            reading = task.reading
+            probability = self.calibration.probability(
+                outlook.null_log_odds,
+                max(best_of_windows(reading, outlook)),
+                passages_read(reading, outlook),
+                self._stems.share_missing(reading.question, text or ""),
+                sum(bool(p.title) for p in reading.passages) / len(reading.passages),
+                judgement=judgement,
+            )
+            found.append(max(probability, CELL_PROBABILITY) if task.cells else probability)
+        return found
 
-    def _missing_share(self, reading: Reading, focus: tuple[int, int] | None) -> float:
-        if focus is None:
-            return self._stems.share_missing(reading.question, "")
-        passage = reading.passages[focus[0]]
-        start, end = sentence_around(passage.text, focus[1])
-        return self._stems.share_missing(reading.question, f"{passage.title} {passage.text[start:end]}")
+    def _judged(self, questions: Sequence[str], pointed: Sequence[str | None]) -> list[Judgement | None]:
+        if self._judge is None:
+            return [None] * len(questions)
+        pairs = [(question, text) for question, text in zip(questions, pointed, strict=True) if text]
+        found = iter(self._judge.judge(pairs))
+        return [next(found) if text else NO_SENTENCE for text in pointed]
 
 
 class _Spelling:
     """Turns what the decoder does into text, for who waits for the words."""
 
-    def __init__(
-        self, generator: LocalGenerator, reading: Reading, watcher: Watcher, cells: Sequence[Action]
-    ) -> None:
+    def __init__(self, generator: LocalGenerator, reading: Reading, watcher: Watcher) -> None:
         self._generator, self._reading, self._watcher = generator, reading, watcher
-        self._cells = cells
         self._told = 0
 
-    def begin(self, outlook: Outlook) -> bool:
+    def begin(self, answerable_probability: float) -> bool:
         if self._generator.refuses(self._reading) or not self._watcher.wanted():
             return False
-        return self._watcher.begin(self._generator.probability(self._reading, outlook, self._cells))
+        return self._watcher.begin(answerable_probability)
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:
         text = compose(actions, self._reading, self._generator.reader).text
@@ -359,6 +313,19 @@ def focus_of(reading: Reading, outlook: Outlook) -> tuple[int, int] | None:
     window, piece = outlook.focus
     passage, start, _ = reading.characters(window, piece, piece)
     return (passage, start) if passage >= 0 else None
+
+
+def sentence_at(passages: Sequence[Passage], focus: tuple[int, int] | None) -> str | None:
+    """The sentence that holds a place, under its passage's title; None where there is no place."""
+    if focus is None:
+        return None
+    passage = passages[focus[0]]
+    start, end = sentence_around(passage.text, focus[1])
+    return f"{passage.title}\n{passage.text[start:end]}"
+
+
+def _pointed_at(task: Task, outlook: Outlook) -> str | None:
+    return sentence_at(task.reading.passages, focus_of(task.reading, outlook))
 
 
 def best_of_windows(reading: Reading, outlook: Outlook) -> list[float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rag.errors import CheckpointError
+from rag.generator.calibration import SentenceJudge
 from rag.generator.causal import CausalGenerator
 from rag.generator.generate import LocalGenerator
 from rag.generator.service import Service, ServiceGenerator
@@ -26,13 +27,16 @@ class GeneratorChoice:
 
 
 def load_generator(
-    choice: GeneratorChoice, load_reranker: Callable[[], LocalGenerator]
+    choice: GeneratorChoice,
+    load_reranker: Callable[[], LocalGenerator],
+    load_judge: Callable[[], SentenceJudge | None] = lambda: None,
 ) -> LocalGenerator | CausalGenerator | ServiceGenerator:
     """Load what a name stands for; a service is not asked anything yet.
 
     Args:
         choice: the generator.
         load_reranker: gives the checkpoint that orders hits for generators that cannot.
+        load_judge: gives what looks at the sentences that a checkpoint's answers come from.
 
     Raises:
         CheckpointError: there is no such generator.
@@ -41,7 +45,9 @@ def load_generator(
         return CausalGenerator(Path(choice.name.removeprefix(CAUSAL)), load_reranker)
     if choice.name.startswith(SERVICE):
         return ServiceGenerator(_service(choice), load_reranker)
-    return LocalGenerator(Path(choice.name), precision=choice.precision, prunes=choice.prunes)
+    return LocalGenerator(
+        Path(choice.name), precision=choice.precision, prunes=choice.prunes, judge=load_judge()
+    )
 
 
 def _service(choice: GeneratorChoice) -> Service:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from rag.generator.attribution import attribute
-from rag.generator.generate import Calibration, Generated, Watcher
+from rag.generator.calibration import Calibration
+from rag.generator.generate import Generated, Watcher
 from rag.generator.passages import Passage
 from rag.generator.settings import Style
 from rag.generator.words import FUNCTION_WORDS, WORD

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from rag.errors import AbandonedError, GenerationError, GeneratorServiceError
-from rag.generator.generate import Calibration, Generated, LocalGenerator, Watcher
+from rag.generator.calibration import Calibration
+from rag.generator.generate import Generated, LocalGenerator, Watcher
 from rag.generator.passages import Passage
 from rag.generator.prompt import NEVER_WITHHELD, Conversation, Reply, messages
 from rag.generator.settings import GREEDY, GenerationSettings

@@ -49,16 +49,17 @@ class GroundednessScorer:
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """The probability, 0 to 1 and never NaN, that each (evidence, claim) is borne out."""
+        return [
+            self._bounded(evidence, claim, self.calibration.probability(logit))
+            for (evidence, claim), logit in zip(pairs, self.log_odds(pairs), strict=True)
+        ]
+
+    def log_odds(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """What the classifier itself says of each (evidence, claim), of its best window; not calibrated."""
         with self._lock:
             read = self._reader.read(pairs)
-        logits = self._logits([window for windows in read for window in windows])
-        found: list[float] = []
-        place = 0
-        for (evidence, claim), windows in zip(pairs, read, strict=True):
-            best = max(logits[place : place + len(windows)])
-            place += len(windows)
-            found.append(self._bounded(evidence, claim, self.calibration.probability(best)))
-        return found
+        logits = iter(self._logits([window for windows in read for window in windows]))
+        return [max(next(logits) for _ in windows) for windows in read]
 
     def _bounded(self, evidence: str, claim: str, probability: float) -> float:
         stripped = " ".join(claim.split()).strip(" .").lower()

@@ -9,7 +9,8 @@ import numpy as np
 from rag.errors import TrainingError
 from rag.evaluation.abstention import Floats, risk_coverage, wrong_answers
 from rag.evaluation.metrics import token_f1
-from rag.generator.generate import Calibration, Generated, LocalGenerator
+from rag.generator.calibration import NO_SENTENCE, Calibration, Judgement, SentenceJudge
+from rag.generator.generate import Generated, LocalGenerator, sentence_at
 from rag.training.data import Example
 
 ANSWERABLE_SHARE = 2 / 3
@@ -31,20 +32,49 @@ class Signals:
     f1: float
     missing_share: float = 0.0
     titled_share: float = 0.0
+    judgement: Judgement | None = None
+    """What a judge says of the sentence pointed at; None where there is no judge."""
+
+    def probability(self, calibration: Calibration) -> float:
+        """That there is an answer."""
+        return calibration.probability(
+            self.null_log_odds,
+            self.relevance_logit,
+            self.passages,
+            self.missing_share,
+            self.titled_share,
+            judgement=self.judgement,
+        )
 
 
-def observe(generator: LocalGenerator, examples: Sequence[Example], batch_size: int = 2) -> list[Signals]:
-    """Answer held-out examples."""
+def observe(
+    generator: LocalGenerator,
+    examples: Sequence[Example],
+    judge: SentenceJudge | None = None,
+    batch_size: int = 2,
+) -> list[Signals]:
+    """Answer held-out examples; the judge looks at what the answers point at."""
     ordered = sorted(examples, key=lambda e: sum(len(p.text) for p in e.passages))
     signals = []
     for begin in range(0, len(ordered), batch_size):
         batch = ordered[begin : begin + batch_size]
         answers = generator.generate_many([(e.question, e.passages) for e in batch])
-        signals += [_signals(e, g) for e, g in zip(batch, answers, strict=True)]
+        judged = _judged(judge, batch, answers)
+        signals += [_signals(e, g, j) for e, g, j in zip(batch, answers, judged, strict=True)]
     return signals
 
 
-def _signals(example: Example, generated: Generated) -> Signals:
+def _judged(
+    judge: SentenceJudge | None, examples: Sequence[Example], answers: Sequence[Generated]
+) -> list[Judgement | None]:
+    if judge is None:
+        return [None] * len(examples)
+    texts = [sentence_at(e.passages, g.focus) for e, g in zip(examples, answers, strict=True)]
+    found = iter(judge.judge([(e.question, t) for e, t in zip(examples, texts, strict=True) if t]))
+    return [next(found) if text else NO_SENTENCE for text in texts]
+
+
+def _signals(example: Example, generated: Generated, judgement: Judgement | None) -> Signals:
     relevance = min(max(*generated.relevance, 1e-9), 1 - 1e-9)
     return Signals(
         null_log_odds=generated.null_log_odds,
@@ -54,6 +84,7 @@ def _signals(example: Example, generated: Generated) -> Signals:
         f1=max((token_f1(generated.text, a.text) for a in example.answers), default=0.0),
         missing_share=generated.missing_share,
         titled_share=sum(bool(p.title) for p in example.passages) / len(example.passages),
+        judgement=judgement,
     )
 
 
@@ -69,14 +100,7 @@ def keep_within(calibration: Calibration, signals: Sequence[Signals], risk: floa
         TrainingError: no threshold keeps within it.
     """
     answerable = np.array([s.answerable for s in signals])
-    probability = np.array(
-        [
-            calibration.probability(
-                s.null_log_odds, s.relevance_logit, s.passages, s.missing_share, s.titled_share
-            )
-            for s in signals
-        ]
-    )
+    probability = np.array([s.probability(calibration) for s in signals])
     curve = risk_coverage(wrong_answers(answerable, np.array([s.f1 for s in signals])), probability)
     point = curve.at_risk(risk)
     if point is None:
@@ -87,13 +111,17 @@ def keep_within(calibration: Calibration, signals: Sequence[Signals], risk: floa
     return replace(calibration, threshold=point.threshold, risk=risk, coverage=point.coverage)
 
 
-def calibrate(signals: Sequence[Signals]) -> Calibration:
+def calibrate(signals: Sequence[Signals], judge: str = "") -> Calibration:
     """Fit the probability by logistic regression, and choose below which of it to abstain.
 
     Single passages and several weigh alike, and among each the answerable ones weigh ANSWERABLE_SHARE of all:
     the probability is that of a collection in which so many questions have an answer. The threshold is the
     probability at which an answer is worth giving: a wrong one costs WRONG_COSTS of what a right one gains,
     and of the answers to answerable questions as many are right as are here.
+
+    Args:
+        signals: of held-out examples.
+        judge: the version of the judge whose judgements they have; empty leaves judgements out.
 
     Raises:
         TrainingError: the held-out examples are all answerable, or none is.
@@ -107,12 +135,19 @@ def calibrate(signals: Sequence[Signals]) -> Calibration:
         )
     x: Floats = np.array(
         [
-            (s.null_log_odds, s.relevance_logit, np.log(s.passages), s.missing_share, s.titled_share)
+            (
+                s.null_log_odds,
+                s.relevance_logit,
+                np.log(s.passages),
+                s.missing_share,
+                s.titled_share,
+                *_of_judge(s, judge),
+            )
             for s in signals
         ]
     )
     fitted = LogisticRegression(C=1e4, max_iter=1000).fit(x, labels, sample_weight=_shares(signals))
-    null, relevance, passages, missing, titled = map(float, fitted.coef_[0])
+    null, relevance, passages, missing, titled, borne, near = [*map(float, fitted.coef_[0]), 0.0, 0.0][:7]
     right = float(np.mean([s.f1 >= RIGHT_F1 for s in signals if s.answerable]))
     return Calibration(
         null_weight=null,
@@ -120,9 +155,17 @@ def calibrate(signals: Sequence[Signals]) -> Calibration:
         passages_weight=passages,
         missing_weight=missing,
         titled_weight=titled,
+        borne_weight=borne,
+        nearness_weight=near,
+        judge=judge,
         bias=float(fitted.intercept_[0]),
         threshold=min(MOST_WANTED, WRONG_COSTS / (1 + WRONG_COSTS) / max(right, 1e-9)),
     )
+
+
+def _of_judge(signals: Signals, judge: str) -> tuple[float, ...]:
+    judged = signals.judgement or NO_SENTENCE
+    return (judged.borne, judged.nearness) if judge else ()
 
 
 def _shares(signals: Sequence[Signals]) -> Floats:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rag.generator import checkpoint
+from rag.generator.calibration import JUDGED, PLAIN, SentenceJudge
 from rag.generator.generate import LocalGenerator
 from rag.training.calibrate import Signals, calibrate, keep_within, observe
 from rag.training.data import Example
@@ -25,6 +26,8 @@ def run(
     device: str,
     lineage: Mapping[str, Any],
     risk: float | None = None,
+    *,
+    judge: SentenceJudge | None = None,
 ) -> dict[str, Any]:
     """Train (or go on with a stopped run), calibrate, and return the checkpoint's description.
 
@@ -36,6 +39,7 @@ def run(
         device: `cpu` or `cuda`.
         lineage: what else to write into the description: command, commit.
         risk: the share of wrong answers that the threshold should allow; None takes the usual threshold.
+        judge: what looks at the sentences that answers come from, besides the model itself.
 
     Raises:
         DataError, TrainingError, CheckpointError: see their messages; the last checkpoint is kept.
@@ -56,7 +60,7 @@ def run(
         checkpoint.save(model.to("cpu"), settings.out, description)
         earlier = [settings.start_from] if settings.start_from is not None else []
         record_run(settings.out, [source.path for source in settings.sources], earlier)
-        description = recalibrate(settings, device, risk)
+        description = recalibrate(settings, device, risk, judge=judge)
         figures["dev"] = description["dev"]
         figures["threshold"] = description["calibration"]["threshold"]
         (settings.out / RESUME).unlink(missing_ok=True)
@@ -64,21 +68,30 @@ def run(
 
 
 def recalibrate(
-    settings: TrainSettings, device: str, risk: float | None = None, precision: str = "float32"
+    settings: TrainSettings,
+    device: str,
+    risk: float | None = None,
+    precision: str = "float32",
+    judge: SentenceJudge | None = None,
 ) -> dict[str, Any]:
     """Fit the probability of the checkpoint in `settings.out` on held-out articles; returns its description.
+
+    With a judge it is fitted twice, for servers that have the same and for those that have another or none.
 
     Raises:
         DataError, TrainingError, CheckpointError: see their messages; a threshold for the risk that cannot be
             found leaves the usual one.
     """
     description = checkpoint.describe(settings.out)
-    signals = observe(LocalGenerator(settings.out, device, precision), _dev_questions(settings))
-    calibration = calibrate(signals)
-    description |= {"calibration": asdict(calibration), "dev": _summary(signals)}
+    signals = observe(LocalGenerator(settings.out, device, precision), _dev_questions(settings), judge)
+    fitted = {PLAIN: calibrate(signals)}
+    if judge is not None:
+        fitted[JUDGED] = calibrate(signals, judge.version)
+    description.pop(JUDGED, None)
+    description |= {name: asdict(one) for name, one in fitted.items()} | {"dev": _summary(signals)}
     checkpoint.write_description(settings.out, description)
     if risk is not None:
-        description["calibration"] = asdict(keep_within(calibration, signals, risk))
+        description |= {name: asdict(keep_within(one, signals, risk)) for name, one in fitted.items()}
         checkpoint.write_description(settings.out, description)
     return description
 

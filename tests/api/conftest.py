@@ -30,6 +30,7 @@ from api.cli import main
 from api.connections import patient_for
 from api.encoders import SharedEncoder
 from api.lazy import Lazy
+from api.scorers import Scorers, judge_of
 from api.settings import Settings, load_settings, shipped_checkpoint, shipped_scorer
 from rag.encoder import Encoder
 from rag.generator import checkpoint
@@ -87,8 +88,15 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def generator(checkpoint_folder: Path) -> LocalGenerator:
-    return LocalGenerator(checkpoint_folder)
+def classifier() -> GroundednessScorer:
+    return GroundednessScorer(shipped_scorer())
+
+
+@pytest.fixture(scope="session")
+def generator(
+    checkpoint_folder: Path, classifier: GroundednessScorer, encoder: SharedEncoder
+) -> LocalGenerator:
+    return LocalGenerator(checkpoint_folder, judge=judge_of(classifier, encoder))
 
 
 @pytest.fixture(scope="session")
@@ -98,8 +106,8 @@ def encoder() -> SharedEncoder:
 
 
 @pytest.fixture(scope="session")
-def scorer(encoder: SharedEncoder) -> AnswerScorer:
-    return AnswerScorer(GroundednessScorer(shipped_scorer()), encoder.encode)
+def scorer(classifier: GroundednessScorer, encoder: SharedEncoder) -> AnswerScorer:
+    return AnswerScorer(classifier, encoder.encode)
 
 
 @pytest.fixture
@@ -291,8 +299,8 @@ def rag(
     monkeypatch.setenv("RAG_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("RAG_GENERATOR", str(checkpoint_folder))
     monkeypatch.setattr(building, "_load_encoder", lambda settings: encoder)
-    monkeypatch.setattr(building, "_load_generator", lambda settings: generator)
-    monkeypatch.setattr(building, "_load_scorer", lambda settings, encoder: scorer)
+    monkeypatch.setattr(building, "load", lambda settings, name, load_judge: generator)
+    monkeypatch.setattr(Scorers, "scorer", lambda scorers: scorer)
 
     def run(*arguments: str | Path) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["rag", *map(str, arguments)])

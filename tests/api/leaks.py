@@ -12,8 +12,9 @@ from typing import Any
 
 import httpx
 
+from rag.generator.calibration import Calibration
 from rag.generator.compose import Segment
-from rag.generator.generate import Asked, Calibration, Generated
+from rag.generator.generate import Asked, Generated
 from rag.generator.passages import Passage
 from rag.generator.settings import GenerationSettings
 from store.types import Role

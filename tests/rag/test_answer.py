@@ -9,8 +9,9 @@ import pytest
 
 from rag.answer import MAX_QUESTION_CHARACTERS, NO_ANSWER, Answer, Answerer, AnswerHit, AskRequest, to_json
 from rag.errors import AbandonedError, GenerationError, QuestionError
+from rag.generator.calibration import Calibration
 from rag.generator.compose import Segment
-from rag.generator.generate import Calibration, Generated, Watcher
+from rag.generator.generate import Generated, Watcher
 from rag.generator.passages import Passage
 from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.retriever.retriever import Retriever

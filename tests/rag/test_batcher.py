@@ -8,7 +8,8 @@ import pytest
 
 from rag.errors import AbandonedError, BusyError
 from rag.generator.batcher import Batcher, BatchSettings
-from rag.generator.generate import Asked, Calibration, Generated
+from rag.generator.calibration import Calibration
+from rag.generator.generate import Asked, Generated
 from rag.generator.passages import Passage
 from rag.generator.settings import GREEDY, GenerationSettings
 

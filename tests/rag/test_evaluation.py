@@ -11,8 +11,9 @@ from rag.evaluation.predict import borne
 from rag.evaluation.qa import evaluate_qa, passages_of_files, retrieve_from
 from rag.evaluation.retrieval import evaluate_retrieval
 from rag.evaluation.support import CitedSpan
+from rag.generator.calibration import Calibration
 from rag.generator.compose import Segment
-from rag.generator.generate import Calibration, Generated
+from rag.generator.generate import Generated
 from rag.generator.passages import Passage
 from rag.generator.settings import GenerationSettings, Style
 from tests.fake_encoder import FakeEncoder

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from api.settings import shipped_scorer
+from rag.encoder import Encoder
 from rag.errors import CheckpointError, DataError, TrainingError
 from rag.evaluation.groundedness import auc, evaluate_groundedness, figures
 from rag.scoring import checkpoint
@@ -14,6 +16,7 @@ from rag.scoring.calibration import Calibration, calibrate
 from rag.scoring.data import Claim, read_claims, split_claims
 from rag.scoring.features import FEATURES, Lexicon
 from rag.scoring.groundedness import VERBATIM, GroundednessScorer
+from rag.scoring.judge import SentenceJudge
 from rag.scoring.model import Scorer, ScorerConfig
 from rag.scoring.negatives import Shares, exchange, find_cues, make_claims
 from rag.scoring.pairs import PairReader, collate
@@ -35,6 +38,19 @@ def write(path: Path, claims: list[Claim]) -> Path:
             record = {"id": c.id, "evidence": c.evidence, "claim": c.text, "supported": c.supported}
             file.write(json.dumps(record) + "\n")
     return path
+
+
+def test_a_judge_tells_a_question_that_its_sentence_bears_out() -> None:
+    encoder = Encoder()
+    scorer = GroundednessScorer(shipped_scorer())
+    judge = SentenceJudge(scorer, encoder.encode, encoder.revision)
+    sentence = "Rivers of Europe\nThe Rhine flows through Cologne into the North Sea."
+    fits, misses = judge.judge(
+        [("Into which sea does the Rhine flow?", sentence), ("Who built the tower of Pisa?", sentence)]
+    )
+    assert fits.borne > misses.borne + 1 and fits.nearness > misses.nearness + 0.2
+    assert judge.version == f"{scorer.version}-{encoder.revision[:12]}"
+    assert judge.judge([]) == []
 
 
 def test_claims_are_read_with_brackets_as_people_write_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Short training runs on made-up data, of a model with one layer on each side."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import torch
 from rag import training_record
 from rag.errors import TrainingError
 from rag.generator import checkpoint
+from rag.generator.calibration import Calibration, Judgement, sigmoid
 from rag.generator.config import GeneratorConfig
-from rag.generator.generate import Calibration, LocalGenerator, sigmoid
+from rag.generator.generate import LocalGenerator
 from rag.generator.passages import Passage
 from rag.training.calibrate import Signals, calibrate, keep_within
 from rag.training.data import Example, Source
@@ -121,6 +123,44 @@ def test_a_checkpoint_is_calibrated_again_without_training(source: Source, tmp_p
     assert (tmp_path / "out" / checkpoint.WEIGHTS).read_bytes() == weights
 
 
+class Judge:
+    """Bears out a question whose ship the sentence names."""
+
+    version = "1"
+
+    def judge(self, pairs: Sequence[tuple[str, str]]) -> list[Judgement]:
+        return [Judgement(4.0 if question.split()[-2] in text else -4.0, 0.5) for question, text in pairs]
+
+
+def test_a_checkpoint_is_calibrated_with_and_without_a_judge(
+    source: Source, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = settings(source, tmp_path / "out", max_steps=2)
+    description = run(chosen, nothing, "cpu", {}, judge=Judge())
+    plain, judged = description["calibration"], description["judged_calibration"]
+    assert (plain["judge"], judged["judge"]) == ("", "1")
+    assert plain["borne_weight"] == 0 != judged["borne_weight"]
+    other = Judge()
+    other.version = "2"
+    by_judge = [LocalGenerator(chosen.out, judge=judge) for judge in (Judge(), other, None)]
+    assert [one.calibration.judge for one in by_judge] == ["1", "", ""]
+    assert caplog.text.count("rag calibrate") == 1
+    assert "judged_calibration" not in recalibrate(chosen, "cpu")
+
+
+def test_a_judge_decides_where_a_checkpoint_was_calibrated_with_it(source: Source, tmp_path: Path) -> None:
+    run(settings(source, tmp_path / "out", max_steps=2), nothing, "cpu", {}, judge=Judge())
+    description = checkpoint.describe(tmp_path / "out")
+    by_judge = {**description["judged_calibration"], "borne_weight": 9.0}
+    checkpoint.write_description(tmp_path / "out", description | {"judged_calibration": by_judge})
+    generator = LocalGenerator(tmp_path / "out", judge=Judge())
+    passages = [Passage("Ship 7 sailed to port 7.")]
+    questions = ["Where did ship 7 sail?", "Where did ship 8 sail?"]
+    named, misnamed = generator.generate_many([(question, passages) for question in questions])
+    assert named.focus and misnamed.focus
+    assert misnamed.answerable_probability < 0.1 and named.answerable_probability > 0.9
+
+
 def test_a_run_records_what_it_was_trained_on(source: Source, tmp_path: Path) -> None:
     run(settings(source, tmp_path / "out", max_steps=2), nothing, "cpu", {})
     record = training_record.load(tmp_path / "out")
@@ -168,6 +208,17 @@ def test_the_threshold_is_where_an_answer_is_worth_its_risk() -> None:
     assert calibrate(signals).threshold == pytest.approx((1 / 3) / (3 / 4))
     never_right = [replace(s, f1=0.0) for s in signals]
     assert calibrate(never_right).threshold == 0.9
+
+
+def test_calibration_weighs_what_a_judge_says() -> None:
+    signals = [
+        Signals(n % 5 - 2.0, 0.0, 1, n % 3 > 0, 0.0, judgement=Judgement(float(n % 3) - 1, n % 7 / 7))
+        for n in range(70)
+    ]
+    fitted = calibrate(signals, "1")
+    assert fitted.probability(0.0, 0.0, 1, judgement=Judgement(1.0, 0.5)) > 0.9
+    assert fitted.probability(0.0, 0.0, 1, judgement=Judgement(-1.0, 0.5)) < 0.1
+    assert calibrate(signals).borne_weight == 0
 
 
 def test_calibration_weighs_what_the_sentence_lacks() -> None:
