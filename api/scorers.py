@@ -8,7 +8,6 @@ from api.settings import Settings
 from api.threads import choose_precision, set_threads
 
 if TYPE_CHECKING:  # what these import takes seconds
-    from rag.encoder import Encoder
     from rag.scoring.answer import AnswerScorer
     from rag.scoring.groundedness import GroundednessScorer
     from rag.scoring.judge import SentenceJudge
@@ -58,13 +57,11 @@ def load_classifier(settings: Settings) -> "GroundednessScorer | None":
     return GroundednessScorer(settings.scorer, choose_precision(settings.generator_precision))
 
 
-def judge_of(
-    classifier: "GroundednessScorer | None", encoder: "Encoder | SharedEncoder"
-) -> "SentenceJudge | None":
+def judge_of(classifier: "GroundednessScorer | None", encoder: SharedEncoder) -> "SentenceJudge | None":
     """What judges sentences by both; None without a classifier."""
     from rag.scoring.judge import SentenceJudge
 
-    return SentenceJudge(classifier, encoder.encode, encoder.revision) if classifier is not None else None
+    return SentenceJudge(classifier, encoder.begin, encoder.revision) if classifier is not None else None
 
 
 def load_judge(settings: Settings) -> "SentenceJudge | None":
@@ -75,5 +72,5 @@ def load_judge(settings: Settings) -> "SentenceJudge | None":
     """
     from rag.encoder import Encoder
 
-    encoder = Encoder(settings.encoder, choose_precision(settings.encoder_precision))
+    encoder = SharedEncoder(Encoder(settings.encoder, choose_precision(settings.encoder_precision)))
     return judge_of(load_classifier(settings), encoder)

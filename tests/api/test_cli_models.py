@@ -36,7 +36,7 @@ def test_a_threshold_for_a_risk_goes_into_the_checkpoint(
     shutil.copytree(checkpoint_folder, mine)
     done = rag("evaluate", "--qa", asked, "--picture", picture, "--risk", "1", "--generator", mine)
     assert done.code == 0, done.err
-    calibration = describe(mine)["calibration"]
+    calibration = describe(mine)["judged_calibration"]
     assert (calibration["risk"], calibration["coverage"]) == (1.0, 1.0)
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert_one_line(rag("evaluate", "--qa", asked, "--risk", "0.5"), 2, "--generator")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from api.encoders import SharedEncoder
 from api.settings import shipped_scorer
 from rag.encoder import Encoder
 from rag.errors import CheckpointError, DataError, TrainingError
@@ -41,9 +42,9 @@ def write(path: Path, claims: list[Claim]) -> Path:
 
 
 def test_a_judge_tells_a_question_that_its_sentence_bears_out() -> None:
-    encoder = Encoder()
+    encoder = SharedEncoder(Encoder())
     scorer = GroundednessScorer(shipped_scorer())
-    judge = SentenceJudge(scorer, encoder.encode, encoder.revision)
+    judge = SentenceJudge(scorer, encoder.begin, encoder.revision)
     sentence = "Rivers of Europe\nThe Rhine flows through Cologne into the North Sea."
     fits, misses = judge.judge(
         [("Into which sea does the Rhine flow?", sentence), ("Who built the tower of Pisa?", sentence)]
