@@ -89,7 +89,7 @@ class Grouped:
         attended = qkv.new_zeros((len(qkv), qkv.shape[1] // 3))
         of_tokens, into = qkv.view(len(qkv), 3, heads, -1), attended.view(len(qkv), heads, -1)
         for g in self._groups:
-            if qkv.dtype == torch.bfloat16 and g.length >= _LONG:
+            if by_products(qkv.dtype, g.length):
                 _attend_long(of_tokens, g, into)
             else:
                 _attend(of_tokens, g, into)
@@ -100,6 +100,11 @@ class Grouped:
         return torch.cat(
             [x[g.start : g.end].view(g.texts, g.length, -1).float().mean(dim=1) for g in self._groups]
         )
+
+
+def by_products(dtype: torch.dtype, length: int) -> bool:
+    """Whether so long a text attends to itself by `weigh`."""
+    return dtype == torch.bfloat16 and length >= _LONG
 
 
 def _attend(qkv: Tensor, group: _Group, into: Tensor) -> None:
@@ -114,22 +119,42 @@ def _attend_long(qkv: Tensor, group: _Group, into: Tensor) -> None:
     """`_attend` for bfloat16, text by text, so that what is between the products stays in the cache.
 
     Each text's tokens are taken out, with rows of zeros behind them that add nothing to the products with the
-    values. The weights are divided by their sum at the end and not brought into range before. Where they come
-    near the end of the numbers' range, as some heads of MiniLM do with logits over 80, the text is attended
-    to in the usual way.
+    values.
     """
-    heads, size, length = qkv.shape[2], qkv.shape[3], group.length
-    rows = -(-length // _ROWS) * _ROWS
-    own = qkv.new_zeros(3, heads, rows, size)
-    weights = qkv.new_empty(heads, rows, rows)
+    length = group.length
+    own = qkv.new_zeros(3, qkv.shape[2], rounded(length), qkv.shape[3])
     for start in range(group.start, group.end, length):
-        own[:, :, :length] = qkv[start : start + length].permute(1, 2, 0, 3)
+        of_text = slice(start, start + length)
+        own[:, :, :length] = qkv[of_text].permute(1, 2, 0, 3)
         q, k, v = own
-        torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=size**-0.5, out=weights)
-        torch.exp(weights, out=weights)
-        sums = weights[:, :length, :length].sum(-1, keepdim=True, dtype=torch.float32)
-        least, most = sums.aminmax()
-        if least > _LEAST and most < _MOST:
-            torch.div((weights @ v)[:, :length], sums, out=into[start : start + length].transpose(0, 1))
-        else:
+        if not weigh(q, k, v, length, into[of_text]):
             _attend(qkv, _Group(start, 1, length), into)
+
+
+def rounded(length: int) -> int:
+    """The rows in which so many tokens are taken out: there are few such numbers."""
+    return -(-length // _ROWS) * _ROWS
+
+
+def weigh(q: Tensor, k: Tensor, v: Tensor, length: int, into: Tensor) -> bool:
+    """Attention by two products; False, and nothing is done, where it would leave the range of numbers.
+
+    The weights are divided by their sum at the end and not brought into range before. Some heads of MiniLM
+    come near its end, with logits over 80.
+
+    Args:
+        q: `(heads, n', d / heads)`, the queries of n tokens and rows of zeros.
+        k: `(heads, m, d / heads)`, the keys of `length` tokens and rows of zeros.
+        v: their values in the same way.
+        length: of the text.
+        into: `(n, heads, d / heads)`.
+    """
+    weights = q.new_empty(len(q), q.shape[1], k.shape[1])
+    torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=q.shape[-1] ** -0.5, out=weights)
+    torch.exp(weights, out=weights)
+    sums = weights[:, : len(into), :length].sum(-1, keepdim=True, dtype=torch.float32)
+    least, most = sums.aminmax()
+    if least <= _LEAST or most >= _MOST or most.isnan():
+        return False
+    torch.div((weights @ v)[:, : len(into)], sums, out=into.transpose(0, 1))
+    return True

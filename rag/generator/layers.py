@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rag.cores import filled
 from rag.generator.config import GeneratorConfig
 
 LAYER_NORM_EPSILON = 1e-12
@@ -31,22 +30,13 @@ class Attention(nn.Module):
         """`(B, L, D)` to `(B, heads, L, D / heads)`."""
         return x.view(x.shape[0], x.shape[1], self.heads, self.head_dimension).transpose(1, 2)
 
-    def memory(self, x: Tensor, kept: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Keys and values of a memory `(B, M, D)`, each `(B, heads, M, D / heads)`.
+    def memory(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of a memory `(B, M, D)`, each `(B, heads, M, D / heads)`."""
+        return self.of_heads(self.key_value(x.to(self.key_value.weight.dtype)).to(x.dtype))
 
-        Args:
-            x: the memory; of windows, side by side, where `kept` is given.
-            kept: `(B, P)` bool, the windows that are there; those of the others are zero.
-        """
-        if kept is None:
-            made = self.key_value(x.to(self.key_value.weight.dtype)).to(x.dtype)
-        else:
-            windows = x.view(*kept.shape, -1, x.shape[-1])  # (B, P, L, D)
-            made = x.new_zeros((*windows.shape[:3], 2 * x.shape[-1]))
-            present = windows[kept].flatten(0, 1).to(self.key_value.weight.dtype)
-            of_present = self.key_value(filled(present))[: len(present)].to(x.dtype)
-            made[kept] = of_present.view(-1, *made.shape[2:])
-        keys, values = made.view(*x.shape[:2], -1).chunk(2, dim=-1)
+    def of_heads(self, keys_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values side by side, `(B, M, 2 D)`, as `memory` gives them."""
+        keys, values = keys_values.chunk(2, dim=-1)
         return self.split_heads(keys), self.split_heads(values)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:

@@ -15,18 +15,19 @@ training sum over all ways to cut a target into copied and written pieces. Distr
 in float32 also where the matrix products before them are not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rag.cores import Cores
+from rag.cores import Cores, Piece
 from rag.generator.config import GeneratorConfig
-from rag.generator.layers import LAYER_NORM_EPSILON, DecoderLayer, EncoderLayer
-from rag.generator.packed import PackedLayer, packed_layers, read_windows
+from rag.generator.layers import LAYER_NORM_EPSILON, Attention, DecoderLayer, EncoderLayer
+from rag.generator.packed import PackedLayer, packed_key_values, packed_layers, put, read_windows
 from rag.generator.pruning import Pruning, Sieve, signals_of
+from rag.linear import Linear
 
 MASKED = -1e4
 """Added to a logit that must not be chosen; finite, so that a fully masked row stays a number."""
@@ -113,6 +114,7 @@ class Generator(nn.Module):
         self.relevance = nn.Linear(D, 1)
         self._cores = Cores("reading")
         self._packed: list[PackedLayer] | None = None
+        self._packed_key_values: list[Linear] | None = None
         self._sieve: Sieve | None = None
 
     def encode(self, ids: Tensor, segments: Tensor, copyable: Tensor) -> Evidence:
@@ -130,15 +132,13 @@ class Generator(nn.Module):
             begun = self._read_until(ids, segments, sieve.pruning.layer)
             sifted = sieve.sift(self._signals(ids, begun), ids[..., 0] != 0)
             ids, copyable = ids * sifted.kept[..., None], copyable & sifted.kept[..., None]
-        x, bias = self._encode(ids, segments, begun)
+        made = self._memories_to_make(B * P, L) if self._packs(ids) else []
+        x, bias = self._encode(ids, segments, begun, made)
         relevance = self.relevance(x[:, 0]).view(B, P)
         states = x.reshape(B, P * L, -1)
         return Evidence(
             states=states,
-            memories=[
-                layer.cross_attention.memory(states, sifted and sifted.kept)  # type: ignore[union-attr, operator]
-                for layer in self.decoder
-            ],
+            memories=self._memories(states, made),
             bias=bias.view(B, 1, 1, P * L),
             starts=copyable.view(B, P * L),
             passage_of=torch.arange(P, device=ids.device).repeat_interleave(L),
@@ -156,28 +156,55 @@ class Generator(nn.Module):
         logits: Tensor = self.relevance(x[:, 0]).view(ids.shape[:2])
         return logits
 
-    def _encode(self, ids: Tensor, segments: Tensor, begun: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def _encode(
+        self, ids: Tensor, segments: Tensor, begun: Tensor | None = None, made: Sequence[Tensor] = ()
+    ) -> tuple[Tensor, Tensor]:
         """States `(B · P, L, D)` and the bias `(B · P, 1, 1, L)` that hides padding.
 
-        `begun` is what the layers before the sieve made of the windows.
+        `begun` is what the layers before the sieve made of the windows; `made` is filled with what the
+        decoder's layers will look at, where they are read packed.
         """
         B, P, L = ids.shape
         flat, parts = ids.view(B * P, L), segments.view(B * P, L)
         bias = (flat == 0)[:, None, None, :] * MASKED
         if torch.is_grad_enabled():
             return self._read(flat, parts, bias), bias
-        if ids.device.type != "cpu":
+        if not self._packs(ids):
             return self._read_slices(flat, parts, bias), bias
         states = torch.zeros((*flat.shape, self.config.dimension))
-        if begun is None or self._sieve is None:
-            return read_windows(self._layers, flat, self._embedding(ids, segments), self._cores, states), bias
-        layers = self._layers[self._sieve.pruning.layer :]
-        return read_windows(layers, flat, lambda *at: begun[at], self._cores, states), bias
+        memories = self._key_values if made else []
+
+        def end(pieces: Sequence[Piece], x: Tensor) -> None:
+            put(pieces, x, states)
+            for key_value, of_layer in zip(memories, made, strict=True):
+                put(pieces, key_value(x), of_layer)
+
+        layers, begin = self._layers, self._embedding(ids, segments)
+        if begun is not None and self._sieve is not None:
+            layers, begin = layers[self._sieve.pruning.layer :], begun.view(B * P * L, -1).__getitem__
+        read_windows(layers, flat, begin, end, self._cores)
+        return states, bias
+
+    def _packs(self, ids: Tensor) -> bool:
+        """Whether windows are read without padding, on a processor's cores."""
+        return ids.device.type == "cpu" and not torch.is_grad_enabled()
+
+    def _memories_to_make(self, windows: int, tokens: int) -> list[Tensor]:
+        shape = windows, tokens, 2 * self.config.dimension
+        return [torch.zeros(shape) for _ in self.decoder]
+
+    def _memories(self, states: Tensor, made: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """What the decoder's layers look at, of states `(B, M, D)`; `made` where it was made with them."""
+        seen: list[Attention] = [layer.cross_attention for layer in self.decoder]  # type: ignore[misc]
+        if not made:
+            return [attention.memory(states) for attention in seen]
+        shape = *states.shape[:2], -1
+        return [attention.of_heads(m.view(shape)) for attention, m in zip(seen, made, strict=True)]
 
     def _sieve_for(self, ids: Tensor) -> Sieve | None:
         """What chooses among windows `(B, P, L)`; None where all are read to the end."""
         sieve = self._sieve
-        if sieve is None or torch.is_grad_enabled() or ids.device.type != "cpu":
+        if sieve is None or not self._packs(ids):
             return None
         return sieve if sieve.pruning.kept_of(ids.shape[1]) < ids.shape[1] else None
 
@@ -189,20 +216,25 @@ class Generator(nn.Module):
     def _layers(self) -> list[PackedLayer]:
         return self._packed or packed_layers(self.encoder)
 
+    @property
+    def _key_values(self) -> list[Linear]:
+        """What makes keys and values for each layer of the decoder."""
+        return self._packed_key_values or packed_key_values(self.decoder)
+
     def _read_until(self, ids: Tensor, segments: Tensor, layer: int) -> Tensor:
         """States `(B · P, L, D)` of windows after so many layers, zero at padding."""
         flat = ids.view(-1, ids.shape[-1])
         states = torch.zeros((*flat.shape, self.config.dimension), dtype=self.precision)
         begin = self._embedding(ids, segments)
-        return read_windows(self._layers[:layer], flat, begin, self._cores, states)
+        read_windows(self._layers[:layer], flat, begin, lambda pieces, x: put(pieces, x, states), self._cores)
+        return states
 
-    def _embedding(self, ids: Tensor, segments: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-        """What the first layer reads of windows and places `(t,)`: `(t, D)`."""
-        flat, parts = ids.view(-1, ids.shape[-1]), segments.view(-1, ids.shape[-1])
+    def _embedding(self, ids: Tensor, segments: Tensor) -> Callable[[Tensor], Tensor]:
+        """What the first layer reads of places `(t,)` among the tokens of all windows: `(t, D)`."""
+        tokens, parts, L = ids.view(-1), segments.view(-1), ids.shape[-1]
 
-        def embedded(rows: Tensor, places: Tensor) -> Tensor:
-            at = (rows, places)
-            x = self.words(flat[at]) + self.positions(places) + self.segments(parts[at])
+        def embedded(at: Tensor) -> Tensor:
+            x = self.words(tokens[at]) + self.positions(at % L) + self.segments(parts[at])
             return self.input_norm(x).to(self.precision)  # type: ignore[no-any-return]
 
         return embedded
@@ -243,6 +275,7 @@ class Generator(nn.Module):
     def lay_out(self) -> None:
         """Lay the encoder's weights out for reading, once; they must not change any more."""
         self._packed = packed_layers(self.encoder)
+        self._packed_key_values = packed_key_values(self.decoder)
 
     def prune(self, pruning: Pruning | None) -> None:
         """Read windows to the end only where a pruning says so, on a processor; None: all."""
