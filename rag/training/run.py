@@ -16,7 +16,7 @@ from rag.training.record import record_run
 from rag.training.runs import BOOK, recorded
 from rag.training.train import RESUME, TrainSettings, describe_settings, train
 
-DEV_QUESTIONS = 300
+DEV_QUESTIONS = 900
 DEV_PASSAGES = 10
 
 
