@@ -3,9 +3,10 @@
     python -m bench.generator QA_FILE --questions 50 --out bench/results/generator.json
 
 The questions come from the held-out articles of a training file; each is read with ten passages cut to 180
-word pieces: its own and nine others. Speed is measured in float32 and bfloat16, alternating, after a warm-up;
-memory in a process of its own, as what loading a checkpoint, answering once, and answering many times from
-other numbers of passages of other lengths adds to the imports.
+word pieces: its own and nine others. Speed is measured in float32 and bfloat16, alternating, after a warm-up,
+with the scorer and the encoder of the settings, which as in a server look again at the sentence pointed at.
+Memory is measured in a process of its own, without these two, as what loading a checkpoint, answering once,
+and answering many times from other numbers of passages of other lengths adds to the imports.
 """
 
 import argparse
@@ -21,7 +22,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from api.settings import shipped_checkpoint
+from api.scorers import load_judge
+from api.settings import load_settings, shipped_checkpoint
 from api.threads import prepare_torch, set_threads
 from bench.environment import environment, last_json, report
 from rag.evaluation.metrics import exact_match, percentile, token_f1
@@ -74,7 +76,8 @@ def main() -> None:
     if arguments.memory_of:
         print_memory(arguments.checkpoint, arguments.memory_of)
         return
-    generators = {p: LocalGenerator(arguments.checkpoint, precision=p) for p in PRECISIONS}
+    judge = load_judge(load_settings())
+    generators = {p: LocalGenerator(arguments.checkpoint, precision=p, judge=judge) for p in PRECISIONS}
     questions = held_out_questions(arguments, generators["float32"].reader)
     figures: dict[str, Any] = {"questions": len(questions), "model": generators["float32"].name}
     figures |= latencies(generators, questions)
