@@ -6,7 +6,7 @@ time that a second core could save. Parts that are computed side by side wait on
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from threading import Barrier, BrokenBarrierError, Lock
 from typing import TypeVar
@@ -72,6 +72,14 @@ class Cores:
         if torch.get_num_threads() == 1:
             return map(work, parts)
         return self._threads().map(work, parts)
+
+    def begin(self, work: Callable[[], Result]) -> "Future[Result]":
+        """Let work be done on a core of its own while the caller goes on; here if torch uses one only."""
+        if torch.get_num_threads() > 1:
+            return self._threads().submit(work)
+        done: Future[Result] = Future()
+        done.set_result(work())
+        return done
 
     def number(self) -> int:
         """How many parts are done side by side."""

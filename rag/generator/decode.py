@@ -48,6 +48,9 @@ class Decoded:
 class Follower(Protocol):
     """Who is told of an answer while it is made, and may end it."""
 
+    def wanted(self) -> bool:
+        """Whether the answer is wanted; asked until it is begun."""
+
     def begin(self, answerable_probability: float) -> bool:
         """Told once, before anything is written; False ends the answer."""
 
@@ -74,8 +77,18 @@ class Task:
         return self.style is Style.SENTENCE and self.settings.quotes and not self.cells
 
 
-Weigh = Callable[[Sequence[Task], Sequence[Outlook]], Sequence[float]]
-"""From what the evidence says to how probable an answer is."""
+class Chances(Protocol):
+    """How probable it is that there are answers, which is found out while they are decoded."""
+
+    def ready(self) -> bool:
+        """Whether it is known."""
+
+    def of(self, number: int) -> float:
+        """The probability for one of the tasks; waits until it is known."""
+
+
+Weigh = Callable[[Sequence[Task], Sequence[Outlook]], Chances]
+"""From what the evidence says to how probable answers are."""
 
 
 @torch.inference_mode()
@@ -89,30 +102,28 @@ def decode(model: Generator, reader: Reader, tasks: Sequence[Task], weigh: Weigh
     short = first = model.advance(*_starts([CLS] * len(tasks), device), evidence)
     outlooks = [_outlook(first[0], evidence, q, len(t.reading.windows)) for q, t in enumerate(tasks)]
     searches = [Search(t.settings, model.config.answer_tokens) for t in tasks]
-    probabilities = weigh(tasks, outlooks)
-    for task, search, probability in zip(tasks, searches, probabilities, strict=True):
-        if task.follower and not task.follower.begin(probability):
-            search.stop()
-    wanted = [bool(search.live) for search in searches]
+    chances = weigh(tasks, outlooks)
+    told = [_Told(task.follower, chances, number) for number, task in enumerate(tasks)]
     for task, search in zip(tasks, searches, strict=True):
-        if task.cells:
+        if task.cells or (task.follower and not task.follower.wanted()):
             search.stop()
     if any(t.style is Style.SENTENCE for t in tasks):
         starts = [_start(model, t.style) for t in tasks]
         first = model.advance(*_starts(starts, device), evidence)
-    _Decoding(model, reader, tasks, searches, evidence=evidence, first=first).run()
+    _Decoding(model, reader, tasks, searches, told=told, evidence=evidence, first=first).run()
     quoter = Quoter(reader) if any(t.quotes for t in tasks) else None
     decoded = []
     for number, (task, search) in enumerate(zip(tasks, searches, strict=True)):
-        actions = search.best.actions
-        if quoter and task.quotes and wanted[number]:
+        wanted = told[number].begun()
+        actions = search.best.actions if wanted else ()
+        if quoter and task.quotes and wanted:
             pointers = _pointers(model, reader, evidence, (short[0], first[0]), number)
             actions = _sentences(task, search, quoter, reader, pointers)
-        elif task.cells and wanted[number]:
+        elif task.cells and wanted:
             actions = task.cells
             if task.follower:
                 task.follower.go_on(actions)
-        decoded.append(Decoded(actions, outlooks[number], probabilities[number]))
+        decoded.append(Decoded(actions, outlooks[number], chances.of(number)))
     return decoded
 
 
@@ -200,6 +211,32 @@ def _outlook(first: Step, evidence: Evidence, question: int, windows: int) -> Ou
     return Outlook(float(odds), relevance, (window, token), read)
 
 
+class _Told:
+    """A follower that is told how probable an answer is once that is known, and before the answer itself."""
+
+    def __init__(self, follower: Follower | None, chances: Chances, number: int) -> None:
+        self._follower = follower
+        self._chances = chances
+        self._number = number
+        self._begun: bool | None = None
+
+    def begun(self) -> bool:
+        """Whether the answer goes on after its beginning, which it has at the latest now."""
+        if self._follower is None:
+            return True
+        if self._begun is None:
+            self._begun = self._follower.wanted() and self._follower.begin(self._chances.of(self._number))
+        return self._begun
+
+    def go_on(self, actions: tuple[Action, ...]) -> bool:
+        """Tell what the answer begins with, if there is anything; False ends it."""
+        if self._follower is None:
+            return True
+        if not actions and not self._chances.ready():
+            return self._follower.wanted()
+        return self.begun() and self._follower.go_on(actions)
+
+
 class _Decoding:
     """The steps after the first, for the questions whose answers are not complete."""
 
@@ -210,6 +247,7 @@ class _Decoding:
         tasks: Sequence[Task],
         searches: Sequence[Search],
         *,
+        told: "Sequence[_Told]",
         evidence: Evidence,
         first: tuple[Step, Past],
     ) -> None:
@@ -217,6 +255,7 @@ class _Decoding:
         self._model = model
         self._tasks = tasks
         self._searches = searches
+        self._told = told
         self._evidence = evidence
         self._step, self._past = first
         self._texts = 1  # H, texts that there are places for
@@ -228,13 +267,13 @@ class _Decoding:
         while True:
             scored = None
             for question, number in enumerate(self._open):
-                search, follower = self._searches[number], self._tasks[number].follower
+                search = self._searches[number]
                 if not search.live:
                     continue
                 scored = scored or self._space.score(self._step, self._evidence)
                 search.advance(self._space, scored, question)
                 settled = () if self._tasks[number].quotes else search.settled  # a quote may take its place
-                if follower and not follower.go_on(settled):
+                if not self._told[number].go_on(settled):
                     search.stop()
             if not self._keep_unfinished():
                 return

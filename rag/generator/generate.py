@@ -2,17 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rag.cores import Cores
 from rag.encoder import minilm_directory
 from rag.errors import GenerationError
 from rag.generator import checkpoint
 from rag.generator.actions import Action, copy_of
 from rag.generator.calibration import (
-    NO_SENTENCE,
     Calibration,
     Judgement,
     SentenceJudge,
@@ -149,6 +150,7 @@ class LocalGenerator:
         self.reader = Reader(minilm_directory() / "tokenizer.json", self.model.config)
         self.calibration = calibration_of(description, directory, judge)
         self._judge = judge if self.calibration.judge else None
+        self._judging = Cores("judge")
         self.name = model_name(description)
         self._stems = ContentStems()
         self._tables = TableReader()
@@ -259,30 +261,57 @@ class LocalGenerator:
         """Why the question cannot be answered from these passages at all; None where it can be tried."""
         return unreadable_because(reading) or pointless_because(reading, self._stems)
 
-    def _weigh(self, tasks: Sequence[Task], outlooks: Sequence[Outlook]) -> list[float]:
-        """The calibrated probability that the passages hold the answer; with looked-up cells a high one."""
+    def _weigh(self, tasks: Sequence[Task], outlooks: Sequence[Outlook]) -> "_Chances":
+        """Find out how probable answers are, while they are decoded."""
         pointed = [_pointed_at(task, outlook) for task, outlook in zip(tasks, outlooks, strict=True)]
-        judged = self._judged([task.reading.question for task in tasks], pointed)
-        found = []
-        for task, outlook, text, judgement in zip(tasks, outlooks, pointed, judged, strict=True):
-            reading = task.reading
-            probability = self.calibration.probability(
-                outlook.null_log_odds,
-                max(best_of_windows(reading, outlook)),
-                passages_read(reading, outlook),
-                self._stems.share_missing(reading.question, text or ""),
-                sum(bool(p.title) for p in reading.passages) / len(reading.passages),
-                judgement=judgement,
-            )
-            found.append(max(probability, CELL_PROBABILITY) if task.cells else probability)
-        return found
+        pairs = [(task.reading.question, text) for text, task in zip(pointed, tasks, strict=True) if text]
 
-    def _judged(self, questions: Sequence[str], pointed: Sequence[str | None]) -> list[Judgement | None]:
-        if self._judge is None:
-            return [None] * len(questions)
-        pairs = [(question, text) for question, text in zip(questions, pointed, strict=True) if text]
-        found = iter(self._judge.judge(pairs))
-        return [next(found) if text else NO_SENTENCE for text in pointed]
+        def probabilities(judgements: Sequence[Judgement]) -> list[float]:
+            said = iter(judgements)
+            judged = [next(said, None) if text else None for text in pointed]
+            each = zip(tasks, outlooks, pointed, judged, strict=True)
+            return [self._probability(task, outlook, text, said) for task, outlook, text, said in each]
+
+        judge = self._judge
+        if judge is None:
+            return _Chances(None, probabilities)
+        return _Chances(self._judging.begin(lambda: judge.judge(pairs)), probabilities)
+
+    def _probability(
+        self, task: Task, outlook: Outlook, pointed: str | None, judgement: Judgement | None
+    ) -> float:
+        """The calibrated probability that the passages hold the answer; with looked-up cells a high one."""
+        reading = task.reading
+        probability = self.calibration.probability(
+            outlook.null_log_odds,
+            max(best_of_windows(reading, outlook)),
+            passages_read(reading, outlook),
+            self._stems.share_missing(reading.question, pointed or ""),
+            sum(bool(p.title) for p in reading.passages) / len(reading.passages),
+            judgement=judgement,
+        )
+        return max(probability, CELL_PROBABILITY) if task.cells else probability
+
+
+class _Chances:
+    """Probabilities that wait for what the judge says."""
+
+    def __init__(
+        self,
+        judged: "Future[list[Judgement]] | None",
+        probabilities: Callable[[Sequence[Judgement]], list[float]],
+    ) -> None:
+        self._judged = judged
+        self._probabilities = probabilities
+        self._found: list[float] | None = None
+
+    def ready(self) -> bool:
+        return self._judged is None or self._judged.done()
+
+    def of(self, number: int) -> float:
+        if self._found is None:
+            self._found = self._probabilities(self._judged.result() if self._judged else [])
+        return self._found[number]
 
 
 class _Spelling:
@@ -292,9 +321,10 @@ class _Spelling:
         self._generator, self._reading, self._watcher = generator, reading, watcher
         self._told = 0
 
+    def wanted(self) -> bool:
+        return self._watcher.wanted() and not self._generator.refuses(self._reading)
+
     def begin(self, answerable_probability: float) -> bool:
-        if self._generator.refuses(self._reading) or not self._watcher.wanted():
-            return False
         return self._watcher.begin(answerable_probability)
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:

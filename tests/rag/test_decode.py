@@ -11,7 +11,7 @@ import torch
 from rag.cores import filled, shared_out
 from rag.encoder import minilm_directory
 from rag.generator.actions import NEVER, Action, ActionSpace
-from rag.generator.decode import Decoded, Outlook, Task, decode
+from rag.generator.decode import Decoded, Task
 from rag.generator.model import MASKED, Evidence, Generator
 from rag.generator.passages import CLS, SEP, Passage, Reader, Reading, collate
 from rag.generator.search import Search, Text, truncate
@@ -19,7 +19,7 @@ from rag.generator.settings import GREEDY, GenerationSettings, Style
 from rag.training.data import Answer, Example
 from rag.training.loss import batch_loss
 from rag.training.targets import make_targets
-from tests.rag.conftest import TINY
+from tests.rag.conftest import TINY, Sure, decode
 
 TEXTS = (
     "Ada Lovelace met Charles Babbage in June 1833.",
@@ -267,34 +267,47 @@ def test_a_repetition_penalty_is_taken_from_words_and_by_its_share_from_copies(
 class _Counter:
     """Follows an answer and ends it after so many steps."""
 
-    def __init__(self, steps: int, *, wanted: bool = True) -> None:
-        self.steps, self.wanted = steps, wanted
+    def __init__(self, steps: int, *, wants: bool = True, begins: bool = True) -> None:
+        self.steps, self.wants, self.begins = steps, wants, begins
         self.told: list[int] = []
+        self.probability: float | None = None
 
-    def begin(self, outlook: Outlook) -> bool:
-        return self.wanted
+    def wanted(self) -> bool:
+        return self.wants
+
+    def begin(self, answerable_probability: float) -> bool:
+        assert self.probability is None and not self.told
+        self.probability = answerable_probability
+        return self.begins
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:
         self.told.append(len(actions))
         return len(self.told) < self.steps
 
 
+@pytest.mark.parametrize("later", [False, True])
 def test_who_follows_an_answer_can_end_it(
+    model: Generator, reader: Reader, read: Callable[[int], Reading], later: bool
+) -> None:
+    unwanted, withheld, stopped = _Counter(9, wants=False), _Counter(9, begins=False), _Counter(2)
+    followers = (unwanted, withheld, stopped)
+    tasks = [Task(read(n), short(), follower=one) for n, one in enumerate(followers, 1)]
+    no, none, early, whole = decode(model, reader, [*tasks, Task(read(4), short())], Sure(later=later))
+    assert (no.actions, unwanted.told, unwanted.probability) == ((), [], None)
+    assert (none.actions, withheld.told, withheld.probability) == ((), [], 1.0)
+    assert (len(early.actions), stopped.told) == (2, [1, 2])
+    assert whole.actions == decode(model, reader, [Task(read(4), short())])[0].actions
+
+
+def test_who_follows_is_told_the_probability_before_the_end(
     model: Generator, reader: Reader, read: Callable[[int], Reading]
 ) -> None:
-    refused, stopped = _Counter(9, wanted=False), _Counter(2)
-    no, early, whole = decode(
-        model,
-        reader,
-        [
-            Task(read(1), short(), follower=refused),
-            Task(read(2), short(), follower=stopped),
-            Task(read(3), short()),
-        ],
-    )
-    assert (no.actions, refused.told) == ((), [])
-    assert (len(early.actions), stopped.told) == (2, [1, 2])
-    assert whole.actions == decode(model, reader, [Task(read(3), short())])[0].actions
+    """Of what may be quoted nothing is told until it is complete."""
+    follower = _Counter(9)
+    task = Task(read(3), replace(short(), style=Style.SENTENCE), Style.SENTENCE, follower)
+    (decoded,) = decode(model, reader, [task], Sure(later=True))
+    assert follower.probability == decoded.answerable_probability == 1.0
+    assert decoded.actions and len(follower.told) == len(decoded.actions)
 
 
 def test_truncation_by_hand() -> None:

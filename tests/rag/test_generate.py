@@ -10,13 +10,14 @@ from rag.errors import CheckpointError
 from rag.generator import checkpoint
 from rag.generator.compose import compose
 from rag.generator.config import GeneratorConfig
-from rag.generator.decode import Task, decode
+from rag.generator.decode import Task
 from rag.generator.model import Generator
 from rag.generator.passages import Passage, Reader
 from rag.generator.settings import GREEDY, GenerationSettings
 from rag.training.data import Answer, Example
 from rag.training.loss import batch_loss
 from rag.training.targets import make_target
+from tests.rag.conftest import TINY, decode
 
 TEXT = "Ada Lovelace met Charles Babbage in June 1833."
 OTHER = "The River Thames flows through London."
@@ -44,8 +45,6 @@ def learned(reader: Reader, model: Generator) -> Generator:
 
 @pytest.fixture(scope="module")
 def model(reader: Reader) -> Generator:
-    from tests.rag.conftest import TINY
-
     torch.manual_seed(1)
     return learned(reader, Generator(TINY))
 

@@ -9,13 +9,13 @@ import pytest
 from api.settings import shipped_checkpoint
 from rag.generator.actions import Action
 from rag.generator.compose import Composed, compose
-from rag.generator.decode import Decoded, Outlook, Task, decode
+from rag.generator.decode import Decoded, Task
 from rag.generator.generate import LocalGenerator
 from rag.generator.model import Generator
 from rag.generator.passages import SENTENCE_START, Passage, Reader, Reading
 from rag.generator.quote import Pointers, Quoter, quotable, well_said
 from rag.generator.settings import GenerationSettings, Style
-from tests.rag.conftest import TINY
+from tests.rag.conftest import TINY, decode
 
 CATS = "The cat slept on the mat. It was warm there because of the stove. Dogs never came near it."
 BOATS = "Boats are kept in the harbour. The harbour freezes in winter."
@@ -221,7 +221,10 @@ class Listener:
         self.told: list[int] = []
         self._parts = parts
 
-    def begin(self, outlook: Outlook) -> bool:
+    def wanted(self) -> bool:
+        return True
+
+    def begin(self, answerable_probability: float) -> bool:
         return self._parts > 0
 
     def go_on(self, actions: tuple[Action, ...]) -> bool:
