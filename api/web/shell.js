@@ -46,6 +46,7 @@ function welcome(me) {
   for (const link of all("nav [data-needs]")) {
     link.hidden = !allows(me.role, link.dataset.needs);
   }
+  one("nav [aria-current]")?.scrollIntoView({ behavior: "instant", block: "nearest", inline: "center" });
   one("#who").prepend(
     h("span", { class: "user", title: `role: ${me.role}` }, me.user),
     button("Sign out", leave, { class: "plain" }),
@@ -82,7 +83,7 @@ function askForKey(problem) {
     const wrong = h("div", {}, key() ? h("p", { class: "trouble", role: "alert" }, problem.message) : null);
     const form = h("form", { method: "dialog" },
       h("h2", { id: "sign-in" }, "Sign in"),
-      field("API key", input, "It is kept until you close this tab. `rag keys create` makes one."),
+      field("API key", input, ["It is kept until you close this tab. Where Groundwork runs, ", h("code", {}, "rag keys create --role reader --user NAME"), " makes one."]),
       wrong,
       h("p", {}, h("button", { class: "main" }, "Sign in")),
       h("p", {}, h("a", { href: address("/login", { next: location.pathname + location.search }) }, "Sign in with a password instead")));

@@ -11,7 +11,7 @@ start(async (main) => {
     path: "/v1/audit", name: "acts",
     parameters: () => ({ actor: actor.value.trim(), action: action.value.trim(), since: since.value }),
     row: (act) => [String(act.number), moment(act.at), act.actor || h("span", { class: "note" }, "unknown"), act.action, act.object,
-      h("span", { class: "mono" }, Object.entries(act.details).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join(" "))],
+      h("span", { class: "long mono" }, Object.entries(act.details).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join(" "))],
   });
   const form = h("form", { class: "row low" }, field("Who", actor), field("Did", action, "Such as key, or key.create"), field("Since", since), h("button", { class: "main" }, "Show"));
   form.addEventListener("submit", (event) => {

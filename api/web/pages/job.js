@@ -8,6 +8,8 @@ const id = location.pathname.split("/").pop();
 const ACTS = [["pause", "Pause"], ["resume", "Resume"], ["cancel", "Cancel"], ["retry", "Try failed ones again"], ["quarantine", "Try those in quarantine too"]];
 const POSSIBLE = { queued: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["resume", "cancel"], failed: ["resume", "cancel"], done: ["retry", "quarantine"], cancelled: [] };
 
+const long = (text) => h("span", { class: "long" }, text);
+
 class Job {
   constructor(main, me) {
     this.trouble = h("div", {});
@@ -47,9 +49,9 @@ class Job {
       .filter((each) => !found.some((other) => other.source === each.source));
     this.failed.replaceChildren(
       found.length ? h("section", {}, h("h2", {}, "Failed"), table("Failed", ["Source", "Line", "Stage", "Reason"],
-        found.map((each) => [each.source, each.line ? String(each.line) : "", each.stage ?? "", each.reason ?? ""]))) : "",
+        found.map((each) => [long(each.source), each.line ? String(each.line) : "", each.stage ?? "", long(each.reason ?? "")]))) : "",
       partly.length ? h("section", {}, h("h2", {}, "Read but for some pages"), table("Read but for some pages", ["Source", "What is missing"],
-        partly.map((each) => [each.source, each.reason]))) : "");
+        partly.map((each) => [long(each.source), long(each.reason)]))) : "");
   }
 
   async act(name) {

@@ -18,6 +18,11 @@ from tests.api.conftest import Clients
 
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+BROKEN_WORDS = """[...document.querySelectorAll("td")].filter((cell) => {
+  const lines = document.createRange();
+  lines.selectNodeContents(cell);
+  return /^[\\w.]{1,24}$/.test(cell.textContent) && lines.getClientRects().length > 1;
+}).map((cell) => cell.textContent)"""
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +86,11 @@ class Screen:
     def count(self, selector: str) -> int:
         """How many elements match."""
         found: int = self.page.locator(selector).count()
+        return found
+
+    def broken_words(self) -> list[str]:
+        """Single short words in cells of tables that do not stand on one line."""
+        found: list[str] = self.page.evaluate(BROKEN_WORDS)
         return found
 
     def faults(self) -> list[str]:

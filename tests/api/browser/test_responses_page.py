@@ -64,6 +64,7 @@ def test_response_shows_what_made_it_and_is_replayed(
     person.press("Enter")
     assert "fused" in person.see(".sources .figures")
     assert "retrieve" in person.see(".legend")
+    assert person.broken_words() == []
     assert person.faults() == []
     person.reach("section form button")
     person.press("Enter")

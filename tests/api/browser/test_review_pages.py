@@ -147,4 +147,7 @@ def test_page_is_readable_on_a_telephone_in_the_dark(
     person.see(".user")
     person.page.wait_for_load_state("networkidle")
     assert person.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert person.broken_words() == []
+    shown = person.page.locator("nav [aria-current]").bounding_box()
+    assert 0 <= shown["x"] <= PHONE["width"] - shown["width"], "where one is can be seen in the bar"
     assert person.faults() == []
