@@ -77,6 +77,8 @@ comes whole, one JSON object a line. A POST with an `Idempotency-Key` that is se
 """
 
 STOP_S = 5.0
+LOOK_EVERY_S = 5.0
+"""How often a server looks whether its embedded PostgreSQL still runs."""
 
 ROUTERS = (
     ask,
@@ -212,8 +214,11 @@ class Background:
     def _run(self) -> None:
         models = threading.Thread(target=self._load_models, name="models", daemon=True)
         models.start()  # beside the indexes: most of what these need is files read and hashed
-        reached, anchored_at = True, time.monotonic()
+        reached, anchored_at, looked_at = True, time.monotonic(), time.monotonic()
         while True:
+            if time.monotonic() - looked_at >= LOOK_EVERY_S:
+                self._look_after_database()
+                looked_at = time.monotonic()
             reached = self._refresh(reached) if self.indexes_opened else self._open_indexes(reached, models)
             if self._stopping.wait(self._refresh_interval_s):
                 break
@@ -238,6 +243,14 @@ class Background:
             pass  # the refreshing says so
         except Exception as error:
             logger.error("the audit log cannot be anchored: %s", type(error).__name__)
+
+    def _look_after_database(self) -> None:
+        """Start an embedded PostgreSQL again that was killed, as the system does when memory runs out."""
+        try:
+            if self._parts.database.start_again():
+                logger.error("PostgreSQL had ended and was started again: %s", self._parts.database.folder)
+        except DatabaseUnavailableError as error:
+            logger.error("PostgreSQL has ended and does not start again: %s", error)
 
     def _open_indexes(self, reached_before: bool, models: threading.Thread) -> bool:
         try:

@@ -83,6 +83,19 @@ class EmbeddedServer:
             "then try again."
         )
 
+    def start_again(self) -> bool:
+        """Start the server if it has ended, as it does when it is killed; tell whether it had.
+
+        Raises:
+            DatabaseUnavailableError: It does not start.
+        """
+        with self._gate():
+            if self._closed or self._runs():
+                return False
+            self._remove_stale_pid_file()
+            self._server = self._start()
+        return True
+
     def close(self) -> None:
         """Let go of the server; stop it when nobody else holds it."""
         if self._closed:
@@ -111,16 +124,22 @@ class EmbeddedServer:
 
     def _remove_stale_pid_file(self) -> None:
         """After a crash of the machine the noted process number may belong to some other program by now."""
-        pid_file = self._folder / "postmaster.pid"
-        try:
-            pid = int(pid_file.read_text().splitlines()[0])
-            process = psutil.Process(pid)
-            running = process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
-            return
-        if not running:
-            logger.warning("Removing %s: process %d is not a running PostgreSQL", pid_file, pid)
+        process = self._noted_process()
+        if process is not None and not _is_postgres(process):
+            pid_file = self._folder / "postmaster.pid"
+            logger.warning("Removing %s: process %d is not a running PostgreSQL", pid_file, process.pid)
             pid_file.unlink()
+
+    def _runs(self) -> bool:
+        process = self._noted_process()
+        return process is not None and _is_postgres(process)
+
+    def _noted_process(self) -> psutil.Process | None:
+        """The process whose number the server's folder holds; None where there is none of that number."""
+        try:
+            return psutil.Process(int((self._folder / "postmaster.pid").read_text().splitlines()[0]))
+        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+            return None
 
     def _start(self) -> PostgresServer:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -173,3 +192,10 @@ class EmbeddedServer:
             ).fetchone()
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE_NAME)))
+
+
+def _is_postgres(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -142,6 +142,14 @@ class Database:
         with self.connection() as connection:
             connection.execute(text("SELECT 1"))
 
+    def start_again(self) -> bool:
+        """Start the embedded server if it has ended; tell whether it had. A server of yours is let alone.
+
+        Raises:
+            DatabaseUnavailableError: It does not start.
+        """
+        return self._server is not None and self._server.start_again()
+
     def close(self) -> None:
         """Close all connections; stop the embedded server if no other process uses it."""
         self._autocommitting.dispose()

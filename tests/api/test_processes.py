@@ -20,6 +20,8 @@ from store import access, passwords, users
 from store.postgres import Database
 from store.types import Role
 from tests.api.test_limits import certificate
+from tests.conftest import server_folder
+from tests.store.test_embedded import kill_server
 
 RUN = "from api.cli import main; main()"
 RUN_AND_TELL = """
@@ -131,6 +133,29 @@ def test_server_speaks_https_with_a_certificate(
             httpx.get(f"{url}/health")  # nobody else trusts it
         with pytest.raises(httpx.TransportError):
             httpx.get(f"http{url.removeprefix('https')}/health")
+
+
+@pytest.mark.slow
+def test_server_starts_its_postgresql_again_when_that_is_killed(environment: dict[str, str]) -> None:
+    with server_folder() as folder:
+        own = {**environment, "RAG_DATABASE_URL": "", "RAG_DATA_DIR": str(folder)}
+        with server(own, "--json") as process:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            wait_until_ready(url)
+            kill_server(folder)
+            wait_until_ready(url)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "was started again" in errors
+
+
+def wait_until_ready(url: str) -> None:
+    until = time.monotonic() + 120
+    while httpx.get(f"{url}/ready", timeout=60).status_code != 200:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def test_port_in_use_is_2_and_says_how_to_choose_another(environment: dict[str, str]) -> None:

@@ -70,6 +70,14 @@ def server_pid(data_dir: Path) -> int | None:
     return int(pid_file.read_text().splitlines()[0]) if pid_file.exists() else None
 
 
+def kill_server(data_dir: Path) -> None:
+    postmaster = psutil.Process(server_pid(data_dir))
+    processes = [postmaster, *postmaster.children()]
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=60)
+
+
 def names(database: Database) -> list[str]:
     with database.transaction() as session:
         return [summary.corpus.name for summary in corpora.list_all(session)]
@@ -108,15 +116,31 @@ def test_killed_server_starts_again_with_what_was_committed(data_dir: Path) -> N
     crashed = open_database(None, data_dir)
     with crashed.transaction() as session:
         corpora.create(session, "ours", "mini", "r1", 4)
-    postmaster = psutil.Process(server_pid(data_dir))
-    for process in [postmaster, *postmaster.children()]:
-        process.kill()
-    psutil.wait_procs([postmaster], timeout=10)
+    kill_server(data_dir)
     again = open_database(None, data_dir)
     with again.transaction() as session:
         corpora.delete(session, "ours")
     again.close()
     crashed.close()
+    assert server_pid(data_dir) is None
+
+
+def test_killed_server_is_started_again_for_those_who_have_it_open(
+    embedded: Database, data_dir: Path
+) -> None:
+    with embedded.transaction() as session:
+        corpora.create(session, "ours", "mini", "r1", 4)
+    assert not embedded.start_again()
+    kill_server(data_dir)
+    assert embedded.start_again()
+    assert names(embedded) == ["ours"]
+    assert not embedded.start_again()
+
+
+def test_server_that_was_stopped_in_order_is_not_started_again(data_dir: Path) -> None:
+    database = open_database(None, data_dir)
+    database.close()
+    assert not database.start_again()
     assert server_pid(data_dir) is None
 
 

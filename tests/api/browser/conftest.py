@@ -18,11 +18,12 @@ from tests.api.conftest import Clients
 
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
-BROKEN_WORDS = """[...document.querySelectorAll("td")].filter((cell) => {
+BROKEN_WORDS = """[...document.querySelectorAll("td, td *")].map((part) => part.firstChild).filter((text) => {
+  if (text?.nodeType !== Node.TEXT_NODE || !/^[\\w.]{1,24}$/.test(text.data)) return false;
   const lines = document.createRange();
-  lines.selectNodeContents(cell);
-  return /^[\\w.]{1,24}$/.test(cell.textContent) && lines.getClientRects().length > 1;
-}).map((cell) => cell.textContent)"""
+  lines.selectNodeContents(text);
+  return lines.getClientRects().length > 1;
+}).map((text) => text.data)"""
 
 
 @pytest.fixture(scope="session")
