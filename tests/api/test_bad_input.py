@@ -91,7 +91,7 @@ def test_names_of_files_lead_nowhere_and_into_no_header(contributor: httpx.Clien
 def send_raw(url: str, content: bytes) -> bytes:
     """What the server says to these bytes, after which the line is cut."""
     parts = urlsplit(url)
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=5) as connection:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=60) as connection:
         connection.sendall(content)
         connection.shutdown(socket.SHUT_WR)
         answer = b""

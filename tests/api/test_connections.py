@@ -136,7 +136,7 @@ def test_connection_rests_between_requests_longer_than_within_them() -> None:
         kept.sendall(HEALTH[:20])
         begun = time.monotonic()
         assert is_closed(kept)
-        assert time.monotonic() - begun < 10  # and not after the 60 seconds that it may rest
+        assert time.monotonic() - begun < 30  # and not after the 60 seconds that it may rest
 
 
 @pytest.mark.parametrize("rest", [b"", b"\r\n"])
@@ -146,7 +146,7 @@ def test_connection_that_rests_too_long_is_closed(rest: bytes) -> None:
         kept.sendall(rest)
         begun = time.monotonic()
         assert is_closed(kept)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 30
 
 
 def test_body_that_nobody_reads_is_not_taken_for_ever() -> None:
@@ -158,7 +158,7 @@ def test_body_that_nobody_reads_is_not_taken_for_ever() -> None:
             while True:
                 stubborn.sendall(b"x")
                 time.sleep(0.05)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 30
 
 
 def test_next_request_follows_a_body_that_was_refused() -> None:

@@ -40,7 +40,7 @@ def test_split_document_is_found_by_itself(copy: str, contributor: httpx.Client)
     assert "wiki:days-printed" not in _sources(contributor, search)
     view = contributor.post(f"/v1/duplicates/{copy}/split").raise_for_status().json()
     assert (view["status"], view["kept_apart"]) == ("current", True)
-    deadline = time.monotonic() + 10  # a search may run while the index is being brought up to date
+    deadline = time.monotonic() + 60  # a search may run while the index is being brought up to date
     while "wiki:days-printed" not in _sources(contributor, search):
         assert time.monotonic() < deadline
     assert_problem(contributor.post(f"/v1/duplicates/{copy}/split"), 409, "current", "near-duplicates")

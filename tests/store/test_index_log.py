@@ -107,7 +107,7 @@ def test_late_commit_holds_back_later_writers_of_the_corpus(database: Database, 
             fast = pool.submit(put_alone, database, corpus, "fast")
             with pytest.raises(TimeoutError):
                 fast.result(timeout=0.3)
-        fast.result(timeout=10)
+        fast.result(timeout=60)
     with database.transaction() as session:
         changes = index_log.read_after(session, corpus.id, 0, 10)
     assert [change.chunk.text for change in changes if change.chunk] == ["slow", "fast"]
@@ -118,7 +118,7 @@ def test_writers_of_other_corpora_do_not_wait(
 ) -> None:
     with database.transaction() as slow, ThreadPoolExecutor(1) as pool:
         documents.put(slow, corpus.id, new_document("slow", "slow"), chunks_of("slow"))
-        pool.submit(put_alone, database, other_corpus, "fast").result(timeout=10)
+        pool.submit(put_alone, database, other_corpus, "fast").result(timeout=60)
 
 
 def put_alone(database: Database, corpus: Corpus, text: str) -> None:
