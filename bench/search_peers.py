@@ -4,9 +4,12 @@
     python -m bench.search_peers measure FOLDER --python /venv/with/the/peers/bin/python --out FILE
 
 `prepare` embeds texts (`text` of each line) and questions once and ingests the texts as the corpus `bench`;
-every system gets the same. The others are given all embeddings, the questions' too; ours computes those of
-the questions. Each system runs in a process of its own (`bench.search_systems`), and they are asked a few
-questions each in turns; ours is asked as a library and over HTTP. Ratios are of the medians.
+every system gets the same. With `cheap` of `bench.encoder_pair` that takes minutes; `python -m
+bench.encoder_pair adopt FOLDER/data bench FULL`, and `FULL` in FOLDER/encoder, have the questions embedded at
+MiniLM's cost. Each system runs in a process of its own (`bench.search_systems`), and they are asked a few
+questions each in turns, in two ways: with the same model embedding the question in the system's own wrapper,
+and given its vector. Ours is asked as a library and, embedding, over HTTP. Ratios are of the medians; a
+system that takes longer than half a second is asked a quarter of the questions.
 """
 
 import argparse
@@ -15,8 +18,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,8 @@ from rag.encoder import Encoder
 from rag.training.data import read_examples, read_lines
 
 OVER_HTTP = "groundwork over HTTP"
+WAYS = ("embed", "given")
+SLOW_MS = 500.0
 
 
 def main() -> None:
@@ -54,10 +60,11 @@ def main() -> None:
         prepare(arguments)
         return
     env = environment()
-    figures = measure(arguments)
+    figures: dict[str, Any] = {}
+    for figures in measure(arguments):  # after each turn: a run that is cut short has measured something
+        if arguments.out:
+            write_json(figures, arguments.out, env)
     print(json.dumps(figures, indent=2))
-    if arguments.out:
-        write_json(figures, arguments.out, env)
 
 
 def prepare(arguments: argparse.Namespace) -> None:
@@ -85,14 +92,15 @@ def shell_of(folder: Path) -> dict[str, str]:
     return {**os.environ, "RAG_DATA_DIR": str(folder / "data"), "RAG_ENCODER": encoder}
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Ask every system in turns."""
+def measure(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Ask every system in turns; gives what is known after each."""
     folder: Path = arguments.folder
     shell = {**shell_of(folder), "RAG_PORT": str(arguments.port), "PYTHONPATH": str(ROOT)}
     questions = [json.loads(line)["text"] for line in read_lines(folder / "queries.jsonl")]
     key = last_json(run([*RAG, "keys", "create", "--role", "reader", "--user", "bench", "--json"], shell))
-    times: dict[str, list[float]] = {}
+    times: dict[str, dict[str, list[float]]] = {way: {} for way in WAYS}
     built: dict[str, float] = {}
+    slow: set[tuple[str, str]] = set()
     with ExitStack() as running:
         client = running.enter_context(serving(shell, key["key"]))
         systems = {name: running.enter_context(System(name, arguments, shell)) for name in arguments.systems}
@@ -101,12 +109,21 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for turn in range(-1, arguments.rounds):  # the first does not count
             share = range(max(0, turn), len(questions), arguments.rounds)
             some = range(share.start, share.start + 1) if turn < 0 else share
-            for name, system in systems.items():
-                taken = [ms for n in some for ms in system.ask(n)]
-                times.setdefault(name, []).extend(taken if turn >= 0 else [])
+            for (name, system), way in product(systems.items(), WAYS):
+                taken = [system.ask(way, n) for n in (some[::4] if (name, way) in slow else some)]
+                if turn >= 0:
+                    times[way].setdefault(name, []).extend(taken)
+                elif taken[0] > SLOW_MS:
+                    slow.add((name, way))
             over_http = [ask(client, questions[n]) for n in some]
-            times.setdefault(OVER_HTTP, []).extend(over_http if turn >= 0 else [])
-    return {"texts": sum(1 for _ in read_lines(folder / "texts.jsonl")), "systems": compare(times, built)}
+            times["embed"].setdefault(OVER_HTTP, []).extend(over_http if turn >= 0 else [])
+            if turn >= 0:
+                yield {
+                    "texts": sum(1 for _ in read_lines(folder / "texts.jsonl")),
+                    "turns": f"{turn + 1} of {arguments.rounds}",
+                    "embedding_the_question": compare(times["embed"], built),
+                    "given_its_vector": compare(times["given"], built),
+                }
 
 
 def compare(times: dict[str, list[float]], built: dict[str, float]) -> dict[str, Any]:
@@ -149,16 +166,15 @@ class System:
         """Wait until its index is there; how long that took."""
         return float(self._read()["build_s"])
 
-    def ask(self, number: int) -> list[float]:
+    def ask(self, way: str, number: int) -> float:
         """Ask one question; how many ms it took."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{number} {number + 1}\n")
+        self._process.stdin.write(f"{way} {number} {number + 1}\n")
         self._process.stdin.flush()
         answered = self._read()
         if min(answered["hits"]) < 1:
             raise RuntimeError(f"question {number} found nothing")
-        taken: list[float] = answered["times_ms"]
-        return taken
+        return float(answered["times_ms"][0])
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
