@@ -51,7 +51,9 @@ class Prepared:
         self.vectors: NDArray[np.float32] = np.load(folder / "vectors.npy")
         name = (folder / "encoder").read_text()
         self.model = str(minilm_directory() if name == MINILM else name)
-        self.of_query = dict(zip(self.queries, np.load(folder / "query_vectors.npy"), strict=True))
+        self.of_query: dict[str, NDArray[np.float32]] = dict(
+            zip(self.queries, np.load(folder / "query_vectors.npy"), strict=True)
+        )
 
     def vector(self, query: str) -> NDArray[np.float32]:
         """The vector of a query, looked up."""
