@@ -25,8 +25,9 @@ from rag.evaluation.figures import FIGURES, figures_of, table_of
 from rag.evaluation.predict import predict
 from rag.evaluation.support import SupportTest
 from rag.generator.checkpoint import warm_start, write_whole
+from rag.generator.evidence import Evidence, Step
 from rag.generator.generate import LocalGenerator
-from rag.generator.model import Evidence, Generator, Step
+from rag.generator.model import Generator
 from rag.training.data import Example, Source
 from rag.training.mixture import gather, retrieved_contexts
 from rag.training.recipe import RECIPE_MIXTURE, recipe_sources

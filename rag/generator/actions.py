@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rag.generator.model import MASKED, Evidence, Generator, Step
+from rag.generator.evidence import Evidence, Step
+from rag.generator.model import MASKED, Generator
 from rag.generator.passages import SEP, Reader, Reading
 from rag.generator.tables import cell_bounds
 
@@ -51,13 +52,28 @@ class Scored:
 class ActionSpace:
     """The actions that B readings allow."""
 
-    def __init__(self, model: Generator, reader: Reader, readings: Sequence[Reading], tokens: int) -> None:
-        """Lay out the readings as the evidence has them: windows of `tokens` tokens, one after the other."""
+    def __init__(
+        self,
+        model: Generator,
+        reader: Reader,
+        readings: Sequence[Reading],
+        tokens: int,
+        windows: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        """Lay out the readings as the evidence has them: windows of `tokens` tokens, one after the other.
+
+        `windows` are the numbers of those that it has of each reading; None: all.
+        """
+        most = max(len(r.windows) for r in readings)
+        self._windows = windows or [range(most)] * len(readings)
         self._model = model
         self._readings = readings
         self._tokens = tokens
         self._device = model.words.weight.device
-        laid_out = [_lay_out(r, reader, max(len(r.windows) for r in readings), tokens) for r in readings]
+        laid_out = [
+            _lay_out(r, reader, most, tokens).only(list(w))
+            for r, w in zip(readings, self._windows, strict=True)
+        ]
         self._ids = self._stack([x.ids for x in laid_out])  # (B, M)
         self._text = self._stack([x.text for x in laid_out])  # (B, M)
         self._ends_word = self._stack([x.ends_word for x in laid_out])  # (B, M)
@@ -77,6 +93,7 @@ class ActionSpace:
         """Keep some of the questions only."""
         rows = torch.tensor(questions, device=self._device)
         self._readings = [self._readings[q] for q in questions]
+        self._windows = [self._windows[q] for q in questions]
         self._ids, self._text = self._ids[rows], self._text[rows]
         self._ends_word = self._ends_word[rows]
 
@@ -126,7 +143,8 @@ class ActionSpace:
         starts = scored.starts[question, row]
         for action in before:
             if action.window is not None:
-                begins = action.window * self._tokens + action.first
+                place = self._windows[question].index(action.window)
+                begins = place * self._tokens + action.first
                 copies[starts == begins, action.last - action.first] = NEVER
         return log_p
 
@@ -155,15 +173,23 @@ class ActionSpace:
         if number < V:
             return None if number == SEP else Action((number,))
         candidate, more = divmod(number - V, self._model.config.span_tokens)
-        window, first = divmod(int(scored.starts[question, row, candidate]), self._tokens)
-        return copy_of(self._readings[question], window, first, first + more)
+        place, first = divmod(int(scored.starts[question, row, candidate]), self._tokens)
+        return copy_of(self._readings[question], self._windows[question][place], first, first + more)
 
 
 @dataclass(frozen=True)
 class _LaidOut:
-    ids: NDArray[np.int64]  # (M,)
-    text: NDArray[np.int64]  # (M,) number of the text, or cell, that a token belongs to, 0 for none
-    ends_word: NDArray[np.bool_]  # (M,)
+    ids: NDArray[np.int64]  # (windows, tokens)
+    text: NDArray[np.int64]  # (windows, tokens) number of the text, or cell, of a token, 0 for none
+    ends_word: NDArray[np.bool_]  # (windows, tokens)
+
+    def only(self, windows: list[int]) -> "_LaidOut":
+        """What there is of some of the windows, each `(M,)`."""
+        return _LaidOut(
+            self.ids[windows].reshape(-1),
+            self.text[windows].reshape(-1),
+            self.ends_word[windows].reshape(-1),
+        )
 
 
 def _lay_out(reading: Reading, reader: Reader, windows: int, tokens: int) -> _LaidOut:
@@ -180,4 +206,4 @@ def _lay_out(reading: Reading, reader: Reader, windows: int, tokens: int) -> _La
         texts += 2 + len(cells[w.passage])
     flat_ids, flat_text = ids.reshape(-1), text.reshape(-1)
     followed = (flat_text[1:] == flat_text[:-1]) & reader.continuing[flat_ids[1:]]
-    return _LaidOut(flat_ids, flat_text, np.append(~followed, np.True_))
+    return _LaidOut(ids, text, np.append(~followed, np.True_).reshape(ids.shape))

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from rag.generator.actions import Action, ActionSpace
-from rag.generator.model import MASKED, Evidence, Generator, Past, Step
+from rag.generator.evidence import Evidence, Past, Step
+from rag.generator.model import MASKED, Generator
 from rag.generator.passages import CLS, Reader, Reading, collate
 from rag.generator.quote import VERDICTS, Pointers, Quoter, well_said
 from rag.generator.search import Search
@@ -153,8 +154,8 @@ def _pointers(
     model: Generator, reader: Reader, evidence: Evidence, steps: tuple[Step, Step], question: int
 ) -> Pointers:
     """What the decoder would begin an answer to one of the questions with: short, and as a sentence."""
-    windows = evidence.relevance.shape[1]
-    short, sentence = (step.starts[question, 0].exp().view(windows, -1).cpu().numpy() for step in steps)
+    starts = (evidence.by_window(question, step.starts[question, 0].exp()) for step in steps)
+    short, sentence = (each.cpu().numpy() for each in starts)
     yes, no = (reader.pieces([word])[0].ids[0] for word in VERDICTS)
     return Pointers(short, sentence, float(model.log_odds(steps[1].states[question, 0], yes, no)))
 
@@ -203,10 +204,10 @@ def _starts(pieces: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor
 
 def _outlook(first: Step, evidence: Evidence, question: int, windows: int) -> Outlook:
     """Always from the usual start, so that the form of an answer does not change whether there is one."""
-    tokens = evidence.states.shape[1] // evidence.relevance.shape[1]
     abstain = first.copy_gate[question, 0] + first.null[question, 0]
     odds = abstain - torch.log1p(-abstain.exp().clamp(max=1 - 1e-6))
-    window, token = divmod(int(first.starts[question, 0].argmax()), tokens)
+    place, token = divmod(int(first.starts[question, 0].argmax()), evidence.tokens)
+    window = int(evidence.windows[question, place])
     relevance, read = (tuple(x[question, :windows].tolist()) for x in (evidence.relevance, evidence.read))
     return Outlook(float(odds), relevance, (window, token), read)
 
@@ -251,7 +252,6 @@ class _Decoding:
         evidence: Evidence,
         first: tuple[Step, Past],
     ) -> None:
-        tokens = evidence.states.shape[1] // evidence.relevance.shape[1]
         self._model = model
         self._tasks = tasks
         self._searches = searches
@@ -259,7 +259,9 @@ class _Decoding:
         self._evidence = evidence
         self._step, self._past = first
         self._texts = 1  # H, texts that there are places for
-        self._space = ActionSpace(model, reader, [t.reading for t in tasks], tokens)
+        self._space = ActionSpace(
+            model, reader, [t.reading for t in tasks], evidence.tokens, evidence.windows.tolist()
+        )
         self._open = list(range(len(tasks)))  # the tasks, in the order of the tensors' first axis
 
     def run(self) -> None:

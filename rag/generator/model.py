@@ -16,7 +16,6 @@ in float32 also where the matrix products before them are not.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +23,7 @@ from torch.nn import functional as F
 
 from rag.cores import Cores, Piece
 from rag.generator.config import GeneratorConfig
+from rag.generator.evidence import Evidence, Past, Step
 from rag.generator.layers import LAYER_NORM_EPSILON, Attention, DecoderLayer, EncoderLayer
 from rag.generator.packed import PackedLayer, packed_key_values, packed_layers, put, read_windows
 from rag.generator.pruning import Pruning, Sieve, signals_of
@@ -35,54 +35,6 @@ MASKED = -1e4
 
 WINDOWS_AT_ONCE = 16
 """Windows that a card reads in one pass when answering; those of like length go together."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the encoder made of the passages of B questions, P each, flattened to M = P · L tokens."""
-
-    states: Tensor  # (B, M, D)
-    memories: list[tuple[Tensor, Tensor]]  # per decoder layer: keys, values, each (B, heads, M, D / heads)
-    bias: Tensor  # (B, 1, 1, M), MASKED at padding
-    starts: Tensor  # (B, M) bool: a copy may start here
-    passage_of: Tensor  # (M,) which of the P passages a token belongs to
-    relevance: Tensor  # (B, P) logits: the passage holds the answer
-    read: Tensor  # (B, P) bool: the window was read to the end
-
-    def select(self, questions: Tensor) -> "Evidence":
-        """The evidence of some of the questions."""
-        return replace(
-            self,
-            states=self.states[questions],
-            memories=[(keys[questions], values[questions]) for keys, values in self.memories],
-            bias=self.bias[questions],
-            starts=self.starts[questions],
-            relevance=self.relevance[questions],
-            read=self.read[questions],
-        )
-
-
-@dataclass(frozen=True)
-class Step:
-    """Log-probabilities of what the decoder may do at L positions of B questions (texts: `advance`)."""
-
-    states: Tensor  # (B, L, D)
-    write_gate: Tensor  # (B, L) log g
-    copy_gate: Tensor  # (B, L) log (1 − g)
-    starts: Tensor  # (B, L, M) log-softmax over all tokens and null, without the gate
-    null: Tensor  # (B, L) the null entry of the same softmax
-
-
-@dataclass(frozen=True)
-class Past:
-    """What the decoder remembers of R = B · H texts: T places, some of them empty."""
-
-    memory: list[tuple[Tensor, Tensor]]  # per layer: keys, values, each (R, heads, T, D / heads)
-    present: Tensor  # (R, T) bool: the place holds a word piece
-
-    def select(self, rows: Tensor) -> "Past":
-        """The memory of texts that go on from these: a text may be named several times."""
-        return Past([(keys[rows], values[rows]) for keys, values in self.memory], self.present[rows])
 
 
 class Generator(nn.Module):
@@ -127,23 +79,31 @@ class Generator(nn.Module):
         """
         B, P, L = ids.shape
         sieve = self._sieve_for(ids)
-        begun = sifted = None
+        begun, windows, read = None, torch.arange(P, device=ids.device).expand(B, P), ids[..., 0] != 0
         if sieve:
             begun = self._read_until(ids, segments, sieve.pruning.layer)
-            sifted = sieve.sift(self._signals(ids, begun), ids[..., 0] != 0)
-            ids, copyable = ids * sifted.kept[..., None], copyable & sifted.kept[..., None]
-        made = self._memories_to_make(B * P, L) if self._packs(ids) else []
+            sifted = sieve.sift(self._signals(ids, begun), read)
+            windows, read = sifted.windows, sifted.kept
+            at = torch.arange(B)[:, None], windows
+            ids, copyable = ids[at] * read[at][..., None], copyable[at] & read[at][..., None]
+            segments, begun = segments[at], begun.view(B, P, L, -1)[at]
+        W = windows.shape[1]
+        made = self._memories_to_make(B * W, L) if self._packs(ids) else []
         x, bias = self._encode(ids, segments, begun, made)
-        relevance = self.relevance(x[:, 0]).view(B, P)
-        states = x.reshape(B, P * L, -1)
+        relevance = self.relevance(x[:, 0]).view(B, W)
+        if sieve:
+            relevance = torch.where(read[at], relevance, sifted.relevance[at])
+            relevance = sifted.relevance.scatter(1, windows, relevance)
+        states = x.reshape(B, W * L, -1)
         return Evidence(
             states=states,
             memories=self._memories(states, made),
-            bias=bias.view(B, 1, 1, P * L),
-            starts=copyable.view(B, P * L),
-            passage_of=torch.arange(P, device=ids.device).repeat_interleave(L),
-            relevance=torch.where(sifted.kept, relevance, sifted.relevance) if sifted else relevance,
-            read=ids[..., 0] != 0,
+            bias=bias.view(B, 1, 1, W * L),
+            starts=copyable.reshape(B, W * L),
+            passage_of=torch.arange(W, device=ids.device).repeat_interleave(L),
+            windows=windows,
+            relevance=relevance,
+            read=read,
         )
 
     def signals(self, ids: Tensor, segments: Tensor, layer: int) -> Tensor:

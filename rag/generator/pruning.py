@@ -75,6 +75,13 @@ class Sifted:
     relevance: Tensor
     """`(B, P)` the logits that the probe expects."""
 
+    @property
+    def windows(self) -> Tensor:
+        """`(B, W)` the numbers of the kept windows in their order; behind them, where a question has fewer,
+        some of the others."""
+        most = int(self.kept.sum(dim=1).amax())
+        return (~self.kept).int().argsort(dim=1, stable=True)[:, :most]
+
 
 class Sieve:
     """A `Pruning` as it is computed."""

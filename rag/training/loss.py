@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rag.generator.model import Evidence, Generator, Step
+from rag.generator.evidence import Evidence, Step
+from rag.generator.model import Generator
 from rag.generator.passages import SEP, collate
 from rag.training.targets import Target
 

@@ -12,7 +12,8 @@ from rag.cores import filled, shared_out
 from rag.encoder import minilm_directory
 from rag.generator.actions import NEVER, Action, ActionSpace
 from rag.generator.decode import Decoded, Task
-from rag.generator.model import MASKED, Evidence, Generator
+from rag.generator.evidence import Evidence
+from rag.generator.model import MASKED, Generator
 from rag.generator.passages import CLS, SEP, Passage, Reader, Reading, collate
 from rag.generator.search import Search, Text, truncate
 from rag.generator.settings import GREEDY, GenerationSettings, Style

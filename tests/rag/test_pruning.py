@@ -9,17 +9,20 @@ import torch
 
 from rag.errors import CheckpointError, TrainingError
 from rag.generator import checkpoint
+from rag.generator.actions import copy_of
 from rag.generator.config import GeneratorConfig
-from rag.generator.decode import collated
+from rag.generator.decode import Task, collated
+from rag.generator.evidence import Evidence
 from rag.generator.generate import LocalGenerator
-from rag.generator.model import Evidence, Generator
+from rag.generator.model import Generator
 from rag.generator.passages import Passage, Reader, Reading
 from rag.generator.pruning import Pruning, Sieve
+from rag.generator.settings import GenerationSettings, Style
 from rag.training.data import Source
 from rag.training.mixture import Mixture
 from rag.training.pruning import Sift, Windows, fit, prune
 from rag.training.train import TrainSettings
-from tests.rag.conftest import TINY
+from tests.rag.conftest import TINY, decode
 from tests.rag.test_data import line
 
 D = TINY.dimension
@@ -61,17 +64,55 @@ def test_kept_windows_are_read_as_if_all_were_and_only_they_are_copied_from(
     pruned = evidence_of(model, *readings)
     kept = pruned.read
     assert kept.sum(dim=1).tolist() == [2, 1] and whole.read.sum(dim=1).tolist() == [4, 1]
-    tokens = kept.repeat_interleave(pruned.states.shape[1] // kept.shape[1], dim=1)  # (B, M)
-    torch.testing.assert_close(pruned.states[tokens], whole.states[tokens], atol=1e-5, rtol=1e-4)
-    assert torch.equal(pruned.starts, whole.starts & tokens)
-    assert torch.equal(pruned.bias[:, 0, 0] == 0, (whole.bias[:, 0, 0] == 0) & tokens)
-    for memory, of_whole in zip(pruned.memories, whole.memories, strict=True):
-        for some, all_of in zip(memory, of_whole, strict=True):
-            at = tokens[:, None, :, None].expand_as(some)
-            torch.testing.assert_close(some[at], all_of[at], atol=1e-5, rtol=1e-4)
-            assert not some[~at].any()
+    assert pruned.windows.shape == (2, 2) and pruned.tokens == whole.tokens
+    for question, of_reading in enumerate(kept):
+        windows = of_reading.nonzero().view(-1)
+        assert pruned.windows[question, : len(windows)].tolist() == windows.tolist()
+        some = slice(0, len(windows) * pruned.tokens)
+        all_of = (windows[:, None] * pruned.tokens + torch.arange(pruned.tokens)).view(-1)
+        pairs = [(pruned.states, whole.states)]
+        for memory, of_whole in zip(pruned.memories, whole.memories, strict=True):
+            pairs += [(m.transpose(1, 2), w.transpose(1, 2)) for m, w in zip(memory, of_whole, strict=True)]
+        for part, of_all in pairs:
+            torch.testing.assert_close(part[question, some], of_all[question, all_of], atol=1e-5, rtol=1e-4)
+            assert not part[question, some.stop :].any()
+        assert torch.equal(pruned.starts[question, some], whole.starts[question, all_of])
+        assert torch.equal(pruned.bias[question, 0, 0, some], whole.bias[question, 0, 0, all_of])
+        assert not pruned.starts[question, some.stop :].any()
+        assert (pruned.bias[question, 0, 0, some.stop :] < 0).all()
     torch.testing.assert_close(pruned.relevance[kept], whole.relevance[kept], atol=1e-5, rtol=1e-4)
     assert (pruned.relevance[~kept] == -3.0).all()
+
+
+def test_places_of_pruned_windows_are_told_by_the_windows_of_the_reading(
+    model: Generator, reader: Reader
+) -> None:
+    """Four questions, so that each keeps other windows; nothing is written, so all is copied."""
+    torch.nn.init.constant_(model.gate.bias, -30.0)
+    model.prune(chosen(torch.randn(2 * D, generator=torch.Generator().manual_seed(7)).tolist(), least=1))
+    readings = [
+        reader.read("Which ship?", [Passage(t) for t in (*TEXTS[n:], *TEXTS[:n])[: 4 - n % 2]])
+        for n in range(4)
+    ]
+    tasks = [Task(r, GenerationSettings(max_tokens=12), Style.SPAN) for r in readings]
+    together = decode(model, reader, tasks)
+    for task, decoded in zip(tasks, together, strict=True):
+        (alone,) = decode(model, reader, [task])
+        assert alone.actions == decoded.actions and alone.outlook.focus == decoded.outlook.focus
+        assert decoded.outlook.read[decoded.outlook.focus[0]]
+        for action in decoded.actions:
+            if action.window is not None:
+                assert decoded.outlook.read[action.window]
+                assert action == copy_of(task.reading, action.window, action.first, action.last)
+    assert any(a.window for d in together for a in d.actions), "not all copies are of the first window"
+
+
+def test_what_there_is_of_tokens_is_told_for_all_windows() -> None:
+    none = torch.zeros(0)
+    windows, read = torch.tensor([[1, 3], [0, 2]]), torch.ones(2, 4, dtype=torch.bool)
+    evidence = Evidence(torch.zeros(2, 6, 1), [], none, none, none, windows, torch.zeros(2, 4), read)
+    masses = torch.tensor([1.0, 2, 3, 4, 5, 6])
+    assert evidence.by_window(0, masses).tolist() == [[0, 0, 0], [1, 2, 3], [0, 0, 0], [4, 5, 6]]
 
 
 def test_few_windows_are_all_read(model: Generator, reader: Reader) -> None:
