@@ -72,5 +72,8 @@ def load_judge(settings: Settings) -> "SentenceJudge | None":
     """
     from rag.encoder import Encoder
 
+    classifier = load_classifier(settings)
+    if classifier is None:
+        return None
     encoder = SharedEncoder(Encoder(settings.encoder, choose_precision(settings.encoder_precision)))
-    return judge_of(load_classifier(settings), encoder)
+    return judge_of(classifier, encoder)

@@ -270,7 +270,7 @@ class LocalGenerator:
             said = iter(judgements)
             judged = [next(said, None) if text else None for text in pointed]
             each = zip(tasks, outlooks, pointed, judged, strict=True)
-            return [self._probability(task, outlook, text, said) for task, outlook, text, said in each]
+            return [self._probability(task, outlook, text, one) for task, outlook, text, one in each]
 
         judge = self._judge
         if judge is None:
